@@ -1,0 +1,58 @@
+-- +goose Up
+
+-- A deleted person keeps a row, so that an id is never given twice: e-mail null, name and hash empty. All grants of a person
+-- that were made at or before grants_revoked_before are dead.
+CREATE TABLE people (
+    id                    TEXT PRIMARY KEY,
+    email                 TEXT UNIQUE,
+    name                  TEXT NOT NULL,
+    role                  TEXT NOT NULL,
+    email_verified_at     BIGINT,
+    password_hash         TEXT NOT NULL,
+    password_changed_at   BIGINT,
+    disabled_at           BIGINT,
+    deleted_at            BIGINT,
+    grants_revoked_before BIGINT,
+    version               BIGINT NOT NULL,
+    created_at            BIGINT NOT NULL,
+    updated_at            BIGINT NOT NULL
+);
+
+-- Browser sessions. token_hash is null between two tokens of one session. The row goes when idle_at is over, which is never after
+-- expires_at; a row with ended_at stays for an hour, so that a request under way when the session was ended cannot write it back.
+CREATE TABLE sessions (
+    id           TEXT PRIMARY KEY,
+    token_hash   TEXT UNIQUE,
+    person_id    TEXT NOT NULL REFERENCES people (id),
+    auth_time    BIGINT NOT NULL,
+    amr          TEXT NOT NULL,
+    acr          TEXT NOT NULL,
+    ip           TEXT NOT NULL,
+    user_agent   TEXT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    last_seen_at BIGINT NOT NULL,
+    idle_at      BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL,
+    ended_at     BIGINT,
+    data         BYTEA NOT NULL
+);
+CREATE INDEX sessions_person ON sessions (person_id);
+CREATE INDEX sessions_idle_at ON sessions (idle_at);
+
+-- Browsers that have signed a person in before.
+CREATE TABLE devices (
+    person_id    TEXT NOT NULL REFERENCES people (id),
+    device_hash  TEXT NOT NULL,
+    last_used_at BIGINT NOT NULL,
+    PRIMARY KEY (person_id, device_hash)
+);
+CREATE INDEX devices_last_used_at ON devices (last_used_at);
+
+-- Counters of failed sign-ins, see app/account/throttle.go.
+CREATE TABLE throttle (
+    counter    TEXT PRIMARY KEY,
+    failures   BIGINT NOT NULL,
+    failed_at  BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX throttle_expires_at ON throttle (expires_at);

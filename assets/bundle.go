@@ -1,0 +1,52 @@
+package assets
+
+import (
+	"bytes"
+	"strings"
+)
+
+// sheets are the theme's stylesheets, one concept a file. Each puts itself into a cascade layer of layers.css, so their
+// order here does not matter.
+var sheets = []string{
+	"font", "tokens", "base", "button", "form", "card", "notice", "table", "dialog",
+	"page", "consent", "docs",
+}
+
+// scripts are the modules of the page's one script. Each enhances markup that works without it.
+var scripts = []string{"submit", "confirm", "copy", "reveal", "time", "theme-switch"}
+
+// stylesheet joins Oat, in a layer below all of ours, and the theme. The typeface is addressed beside the stylesheet,
+// so that it is found under any path of the issuer.
+func stylesheet(font string) []byte {
+	var css bytes.Buffer
+	css.Write(read("css/layers.css"))
+	css.WriteString("/* Oat 0.6.1, MIT licence, © 2026 Kailash Nadh */\n@layer oat {")
+	css.Write(read("css/oat.css"))
+	css.WriteString("}\n")
+	for _, name := range sheets {
+		css.Write(read("css/" + name + ".css"))
+	}
+	return []byte(strings.ReplaceAll(css.String(), "inter.woff2", font))
+}
+
+// script joins the modules, each in a block of its own so that names do not meet.
+func script() []byte {
+	var js bytes.Buffer
+	for _, name := range scripts {
+		js.WriteString("{\n")
+		js.Write(read("js/" + name + ".js"))
+		js.WriteString("}\n")
+	}
+	return js.Bytes()
+}
+
+// licences joins the licences of what is bundled, which ask to travel with every copy.
+func licences() []byte {
+	var text bytes.Buffer
+	for _, of := range []string{"oat", "inter", "lucide"} {
+		text.WriteString("==== " + of + " ====\n\n")
+		text.Write(read("licence/" + of + ".txt"))
+		text.WriteString("\n")
+	}
+	return text.Bytes()
+}

@@ -1,0 +1,104 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+	"github.com/go-playground/locales"
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+
+	"regrant/assets"
+)
+
+// Catalogue holds the messages of all languages. It does not change once made and may be shared.
+type Catalogue struct {
+	bundle  *i18n.Bundle
+	matcher language.Matcher // over the bundle's tags
+	tags    []language.Tag
+	formats formats
+}
+
+// NewCatalogue reads the embedded messages, one TOML file a language; English is the first and the fallback. It panics
+// where a file cannot be read, which a test would have seen.
+func NewCatalogue() *Catalogue {
+	bundle := i18n.NewBundle(language.English)
+	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
+	texts := assets.Text()
+	names, err := fs.Glob(texts, "*.toml")
+	if err != nil {
+		panic("view.NewCatalogue: " + err.Error()) // unreachable: the pattern is well formed
+	}
+	for _, name := range names {
+		content, err := fs.ReadFile(texts, name)
+		if err != nil {
+			panic("view.NewCatalogue: " + err.Error()) // unreachable: the file is embedded
+		}
+		bundle.MustParseMessageFileBytes(content, path.Base(name))
+	}
+	tags := bundle.LanguageTags()
+	return &Catalogue{bundle: bundle, matcher: language.NewMatcher(tags), tags: tags, formats: newFormats()}
+}
+
+// For returns the texts in the language that suits best what the reader accepts: values of Accept-Language
+// (RFC 9110 §12.5.4) or of ui_locales, the most wanted first. Without a match it is English.
+func (c *Catalogue) For(acceptLanguage ...string) *Text {
+	var wanted []language.Tag
+	for _, value := range acceptLanguage {
+		tags, _, err := language.ParseAcceptLanguage(strings.ReplaceAll(value, " ", ","))
+		if err == nil {
+			wanted = append(wanted, tags...)
+		}
+	}
+	_, i, _ := c.matcher.Match(wanted...)
+	tag := c.tags[i]
+	return &Text{
+		tag:       tag,
+		localizer: i18n.NewLocalizer(c.bundle, tag.String()),
+		format:    c.formats.forReader(tag, wanted),
+	}
+}
+
+// Text gives texts, numbers and times in one reader's language.
+type Text struct {
+	tag       language.Tag
+	localizer *i18n.Localizer
+	format    locales.Translator
+}
+
+// Lang is the language of the texts as a BCP 47 tag, for the page's lang attribute.
+func (t *Text) Lang() string { return t.tag.String() }
+
+// T returns the message called key. data are pairs of a name and its value for the message's {{.Name}}; values are put
+// in as they are and escaped by the page. A message that is missing shows its key.
+func (t *Text) T(key string, data ...any) string {
+	return t.localize(&i18n.LocalizeConfig{MessageID: key, TemplateData: named(key, data)})
+}
+
+// N returns the message called key in the plural form that n asks for in this language; {{.Count}} is n, formatted.
+func (t *Text) N(key string, n int, data ...any) string {
+	values := named(key, data)
+	values["Count"] = t.Number(n)
+	return t.localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: n, TemplateData: values})
+}
+
+func (t *Text) localize(config *i18n.LocalizeConfig) string {
+	// With an error the text may still be there: the English one, where this language lacks it.
+	text, _ := t.localizer.Localize(config)
+	return cmp.Or(text, config.MessageID)
+}
+
+func named(key string, pairs []any) map[string]any {
+	if len(pairs)%2 != 0 {
+		panic("view.Text: a name without a value for " + key)
+	}
+	values := make(map[string]any, len(pairs)/2+1)
+	for i := 0; i < len(pairs); i += 2 {
+		values[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return values
+}

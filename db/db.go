@@ -1,0 +1,221 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options of Open. A zero field means the default in brackets.
+type Options struct {
+	Server bool // this process is the one server of the file: it holds the server lock from Open to Close
+
+	QueueLength int           // writes that may wait for the writer; more get ErrBusy [1024]
+	QueueWait   time.Duration // longest wait of a write until it begins; then it gets ErrBusy [2s]
+	BusyTimeout time.Duration // longest wait for another process that writes to the file [5s]
+	ReadTimeout time.Duration // longest time for one read [5s]
+	Readers     int           // read-only connections, opened as needed [8]
+}
+
+func (o Options) withDefaults() Options {
+	defaultTo(&o.QueueLength, 1024)
+	defaultTo(&o.QueueWait, 2*time.Second)
+	defaultTo(&o.BusyTimeout, 5*time.Second)
+	defaultTo(&o.ReadTimeout, 5*time.Second)
+	defaultTo(&o.Readers, 8)
+	return o
+}
+
+func defaultTo[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// DB is one open database file: one writer, many readers. It is safe for concurrent use.
+type DB struct {
+	opts    Options
+	path    string
+	lock    *ServerLock // nil unless Options.Server
+	writer  *writer
+	readers *readers
+	damaged atomic.Bool
+	closing sync.Once
+}
+
+// Open opens the database at path, creates it if there is none, and brings its schema up to date. The files have mode
+// 0600 afterwards. Errors are plain sentences for the person who started the program: the directory is missing or not
+// writable, the file is read-only, damaged, not a Regrant database or of a newer Regrant, or a server runs already
+// (ErrServerRunning).
+func Open(ctx context.Context, path string, opts Options) (*DB, error) {
+	opts = opts.withDefaults()
+	enableOFDLocks()
+	path, err := absolute(path)
+	if err != nil {
+		return nil, err
+	}
+	var lock *ServerLock
+	if opts.Server {
+		if lock, err = AcquireServerLock(path); err != nil {
+			return nil, err
+		}
+	}
+	d, err := open(ctx, path, opts)
+	if err != nil {
+		if lock != nil {
+			lock.Release()
+		}
+		return nil, err
+	}
+	d.lock = lock
+	return d, nil
+}
+
+func open(ctx context.Context, path string, opts Options) (*DB, error) {
+	pool, err := prepareFile(ctx, path, opts)
+	if err != nil {
+		return nil, err
+	}
+	second, err := sql.Open("sqlite", writerDSN(path, opts.BusyTimeout))
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	readOnly, err := sql.Open("sqlite", readerDSN(path, opts.BusyTimeout))
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	readOnly.SetMaxIdleConns(opts.Readers)
+
+	d := &DB{opts: opts, path: path}
+	d.readers = &readers{db: d, pool: readOnly, slots: make(chan struct{}, opts.Readers)}
+	d.writer = &writer{
+		pool:      pool,
+		queue:     make(chan *job, opts.QueueLength),
+		stop:      make(chan struct{}),
+		stopped:   make(chan struct{}),
+		wal:       &checkpointer{pool: second, kick: make(chan struct{}, 1), stopped: make(chan struct{})},
+		onDamaged: d.noteDamage,
+	}
+	go d.writer.run()
+	go d.writer.wal.run()
+	return d, nil
+}
+
+// prepareFile returns the writer's pool over a file that is ours, private, writable and of the current schema.
+func prepareFile(ctx context.Context, path string, opts Options) (*sql.DB, error) {
+	st, err := examine(ctx, path, opts.BusyTimeout)
+	if err != nil {
+		return nil, err
+	}
+	if !st.current() && !opts.Server {
+		// Two programs must not change the schema at once, nor one below a running server.
+		lock, err := lockForMigration(ctx, path, opts)
+		if err != nil {
+			return nil, err
+		}
+		if lock != nil {
+			defer lock.Release()
+		}
+		if st, err = examine(ctx, path, opts.BusyTimeout); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(createPrivate(path), makePrivate(path)); err != nil {
+		return nil, err
+	}
+	pool, err := sql.Open("sqlite", writerDSN(path, opts.BusyTimeout))
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	pool.SetMaxOpenConns(1)
+	if !st.current() {
+		err = migrate(ctx, pool)
+	}
+	if err == nil {
+		err = tryWriting(ctx, pool)
+	}
+	if err != nil {
+		_ = pool.Close()
+		return nil, explain(path, err)
+	}
+	return pool, nil
+}
+
+// lockForMigration waits for the server lock, or until whoever holds it has brought the schema up to date (nil, nil).
+func lockForMigration(ctx context.Context, path string, opts Options) (*ServerLock, error) {
+	deadline := time.Now().Add(opts.BusyTimeout)
+	for {
+		lock, err := AcquireServerLock(path)
+		if err == nil || !errors.Is(err, ErrServerRunning) {
+			return lock, err
+		}
+		st, err := examine(ctx, path, opts.BusyTimeout)
+		if err != nil || st.current() {
+			return nil, err
+		}
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("%s needs a newer schema, and an older server is running on it; stop that first: %w",
+				path, ErrServerRunning)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// tryWriting takes the write lock and gives it back, without a change.
+func tryWriting(ctx context.Context, pool *sql.DB) error {
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return tx.Rollback()
+}
+
+// Close answers the writes that are queued, ends the reads, copies the WAL into the database file and closes it. Calls
+// that come later get ErrClosed.
+func (d *DB) Close() error {
+	d.closing.Do(func() {
+		close(d.writer.stop)
+		d.readers.close()
+		<-d.writer.stopped
+		close(d.writer.wal.kick)
+		<-d.writer.wal.stopped
+		if d.lock != nil {
+			d.lock.Release()
+		}
+	})
+	return nil
+}
+
+// Path is the absolute path of the database file.
+func (d *DB) Path() string { return d.path }
+
+// Ready reports whether the store can read and begin a write now. The error is a fault that says why not.
+func (d *DB) Ready(ctx context.Context) error {
+	if err := d.readers.run(ctx, "read", func(s *session) error {
+		var n int
+		return s.QueryRowContext(ctx, "SELECT COUNT(*) FROM settings").Scan(&n)
+	}); err != nil {
+		return err
+	}
+	return d.alone(ctx, "begin a write", func(s *session) error {
+		if err := s.exec("BEGIN IMMEDIATE"); err != nil {
+			return err
+		}
+		return s.exec("ROLLBACK")
+	})
+}
+
+func (d *DB) noteDamage(err error) {
+	if isDamage(err) {
+		d.damaged.Store(true)
+	}
+}

@@ -1,0 +1,104 @@
+package db
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"regrant/db/queries"
+)
+
+// Tx is what a function given to write works with. It is valid until that function returns.
+type Tx struct{ *queries.Queries }
+
+// write runs fn in a transaction and returns nil only after its commit is on the disk. op names the attempt in errors.
+//
+// If fn returns an error, nothing of it is kept: a fault comes back as ErrFault, any other error as it is. A caller
+// whose ctx ends, or who has waited Options.QueueWait, before fn has begun gets a fault, and fn never runs. Once begun,
+// fn runs to its end and write waits for the outcome, for the caller must not be told less than is true.
+//
+// fn shares its transaction with others (doc.go), so it must be safe to run again from the start after a rollback: it
+// sets the variables it hands out rather than adding to them. It must not call write or read.
+func (d *DB) write(ctx context.Context, op string, fn func(*Tx) error) error {
+	return d.enqueue(ctx, &job{op: op, ctx: ctx, fn: fn, done: make(chan error, 1)})
+}
+
+// alone runs fn on the writer's connection outside of any transaction, for what SQLite does not allow inside one.
+func (d *DB) alone(ctx context.Context, op string, fn func(*session) error) error {
+	return d.enqueue(ctx, &job{op: op, ctx: ctx, alone: fn, done: make(chan error, 1)})
+}
+
+func (d *DB) enqueue(ctx context.Context, j *job) error {
+	if err := ctx.Err(); err != nil {
+		return fault(j.op, err)
+	}
+	if d.damaged.Load() {
+		return fault(j.op, ErrCorrupt)
+	}
+	select {
+	case <-d.writer.stop:
+		return fault(j.op, ErrClosed)
+	case d.writer.queue <- j:
+	default:
+		return fault(j.op, ErrBusy)
+	}
+
+	wait := time.NewTimer(d.opts.QueueWait)
+	defer wait.Stop()
+	var why error
+	select {
+	case err := <-j.done:
+		return err
+	case <-ctx.Done():
+		why = ctx.Err()
+	case <-wait.C:
+		why = ErrBusy
+	case <-d.writer.stopped:
+		why = ErrClosed
+	}
+	if j.state.CompareAndSwap(waiting, abandoned) {
+		return fault(j.op, why)
+	}
+	return <-j.done
+}
+
+type job struct {
+	op    string
+	ctx   context.Context
+	fn    func(*Tx) error
+	alone func(*session) error
+	state atomic.Int32
+	done  chan error // holds one, so that the writer never waits for a caller
+}
+
+const (
+	waiting int32 = iota
+	begun
+	abandoned
+)
+
+// take claims the job for the writer. False: its caller has gone, or is about to, and it must not run.
+func (j *job) take() bool {
+	if err := j.ctx.Err(); err != nil {
+		if j.state.CompareAndSwap(waiting, begun) {
+			j.done <- fault(j.op, err)
+		}
+		return false
+	}
+	return j.state.CompareAndSwap(waiting, begun)
+}
+
+// answer ends a job that was taken.
+func (j *job) answer(err error) {
+	if isFault(err) {
+		err = fault(j.op, err)
+	}
+	j.done <- err
+}
+
+// refuse ends a job that may not have been taken yet.
+func (j *job) refuse(err error) {
+	if j.state.CompareAndSwap(waiting, begun) {
+		j.answer(err)
+	}
+}

@@ -1,0 +1,6 @@
+-- +goose Up
+-- Facts about this installation that the server sets for itself, one row each.
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value BYTEA NOT NULL
+);

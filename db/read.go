@@ -1,0 +1,109 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"regrant/db/queries"
+)
+
+// read runs fn over a reader's connection, each statement seeing the last commit before it. It is for one statement, or
+// for several that need not agree. fn gets Options.ReadTimeout, since a long reader makes the WAL grow. A fault comes
+// back as ErrFault, sql.ErrNoRows and errors of fn's own as they are. fn must not call write or read.
+func (d *DB) read(ctx context.Context, op string, fn func(*queries.Queries) error) error {
+	return d.readers.run(ctx, op, func(s *session) error { return s.call(fn) })
+}
+
+// snapshot is read for several statements that must agree: all see the same commit.
+func (d *DB) snapshot(ctx context.Context, op string, fn func(*queries.Queries) error) error {
+	return d.readers.run(ctx, op, func(s *session) error {
+		if err := s.exec("BEGIN"); err != nil {
+			return fault("begin", err)
+		}
+		err := s.call(fn)
+		if end := s.exec("ROLLBACK"); end != nil && err == nil {
+			return fault("rollback", end)
+		}
+		return err
+	})
+}
+
+// readers keeps up to cap(slots) read-only connections, the last used on top, so that a quiet server works on few warm
+// page caches.
+type readers struct {
+	db    *DB
+	pool  *sql.DB
+	slots chan struct{}
+
+	mu   sync.Mutex
+	idle []*session
+	shut bool
+}
+
+func (r *readers) run(ctx context.Context, op string, fn func(*session) error) error {
+	ctx, cancel := context.WithTimeout(ctx, r.db.opts.ReadTimeout)
+	defer cancel()
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return fault(op, ctx.Err())
+	}
+	s, err := r.take(ctx)
+	if err != nil {
+		r.db.noteDamage(err)
+		return fault(op, err)
+	}
+
+	s.ctx = ctx
+	err = fn(s)
+	s.ctx = context.Background()
+
+	if !isFault(err) {
+		r.give(s)
+		return err
+	}
+	// An interrupted or failed statement may leave a transaction open, and with it the WAL pinned.
+	s.discard()
+	r.db.noteDamage(err)
+	return fault(op, err)
+}
+
+func (r *readers) take(ctx context.Context) (*session, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shut {
+		return nil, ErrClosed
+	}
+	if n := len(r.idle); n > 0 {
+		s := r.idle[n-1]
+		r.idle = r.idle[:n-1]
+		return s, nil
+	}
+	return openSession(ctx, r.pool)
+}
+
+func (r *readers) give(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shut {
+		s.discard()
+		return
+	}
+	r.idle = append(r.idle, s)
+}
+
+// close waits for the readers at work, which have a deadline, and closes all connections.
+func (r *readers) close() {
+	r.mu.Lock()
+	r.shut = true
+	r.mu.Unlock()
+	for range cap(r.slots) {
+		r.slots <- struct{}{}
+	}
+	for _, s := range r.idle {
+		s.discard()
+	}
+	_ = r.pool.Close()
+}

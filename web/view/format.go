@@ -84,7 +84,7 @@ func (t *Text) Duration(d time.Duration) string {
 		words := t.N(unit.key, n)
 		if i+1 < len(units) {
 			if rest := seconds % unit.size / units[i+1].size; rest > 0 {
-				return t.T("duration.two", "Large", words, "Small", t.N(units[i+1].key, rest))
+				return t.T("duration.pair", "Large", words, "Small", t.N(units[i+1].key, rest))
 			}
 		}
 		return words

@@ -13,7 +13,7 @@ var sheets = []string{
 }
 
 // scripts are the modules of the page's one script. Each enhances markup that works without it.
-var scripts = []string{"submit", "confirm", "copy", "reveal", "time", "theme-switch"}
+var scripts = []string{"submit", "confirm", "copy", "reveal", "time", "theme-switch", "scroll"}
 
 // stylesheet joins Oat, in a layer below all of ours, and the theme. The typeface is addressed beside the stylesheet,
 // so that it is found under any path of the issuer.

@@ -1,0 +1,137 @@
+package oauth
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+const (
+	accessTokenType = "at+jwt" // RFC 9068 §2.1
+	maxJWTSize      = 8 << 10  // bytes
+	maxOpaqueSize   = 8 << 10
+	gcmNonceSize    = 12
+)
+
+// AccessToken is what an access token says, in the JWT form and in the opaque one: RFC 9068 §2.2.
+type AccessToken struct {
+	Issuer   string           `json:"iss"`
+	Subject  string           `json:"sub"`
+	Audience jwt.Audience     `json:"aud"`
+	Expiry   *jwt.NumericDate `json:"exp"`
+	IssuedAt *jwt.NumericDate `json:"iat"`
+	ID       string           `json:"jti"`
+	ClientID string           `json:"client_id"`
+	Scope    string           `json:"scope,omitempty"`
+	AuthTime *jwt.NumericDate `json:"auth_time,omitempty"`
+	ACR      string           `json:"acr,omitempty"`
+	AMR      []string         `json:"amr,omitempty"`
+	GrantID  string           `json:"grant_id,omitempty"` // absent: the client acts for itself, RFC 6749 §4.4
+}
+
+// mint makes an access token for a grant, or for the client itself when g is nil.
+func (s *Server) mint(c *Client, g *Grant, t target, now time.Time) (token string, claims *AccessToken, err error) {
+	claims = &AccessToken{
+		Issuer: s.issuer, Subject: c.ID, Audience: t.audience, ClientID: c.ID, Scope: t.scope.String(), ID: rand.Text(),
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(c.Policy.AccessTokenLifetime)),
+	}
+	if g != nil {
+		claims.Subject, claims.GrantID = g.PersonID, g.ID
+		claims.AuthTime, claims.ACR, claims.AMR = jwt.NewNumericDate(g.AuthTime), g.ACR, g.AMR
+	}
+	if t.format == FormatOpaque {
+		token, err = s.mintOpaque(claims)
+		return token, claims, err
+	}
+	token, err = s.sign(AlgES256, accessTokenType, claims, now)
+	return token, claims, err
+}
+
+// sign serialises claims as a JWT under the algorithm's key of now.
+func (s *Server) sign(algorithm, typ string, claims any, now time.Time) (string, error) {
+	key, err := s.keys().signer(algorithm, now)
+	if err != nil {
+		return "", err
+	}
+	return key.sign(typ, claims)
+}
+
+func (k signingKey) sign(typ string, claims any) (string, error) {
+	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", k.ID)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.Algorithm), Key: k.private}, options)
+	if err != nil {
+		return "", fmt.Errorf("sign with %s: %w", k.ID, err)
+	}
+	return jwt.Signed(signer).Claims(claims).Serialize()
+}
+
+// mintOpaque seals the same claims, so that even the opaque form needs no table.
+func (s *Server) mintOpaque(claims *AccessToken) (string, error) {
+	plain, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	ring := s.keys()
+	nonce := make([]byte, gcmNonceSize)
+	rand.Read(nonce)
+	sealed := append([]byte{ring.opaque}, nonce...)
+	sealed = ring.access[ring.opaque].Seal(sealed, nonce, plain, []byte(accessTokenPrefix))
+	return spell(accessTokenPrefix, sealed), nil
+}
+
+// readAccessToken gives the claims of a token that this server issued and that has not expired at now. Whether it was
+// revoked is another question, see [Server.accessTokenState].
+func (s *Server) readAccessToken(token string, now time.Time) (*AccessToken, bool) {
+	claims, ok := s.openAccessToken(token)
+	if !ok || claims.Issuer != s.issuer || claims.Expiry == nil || claims.IssuedAt == nil || claims.ID == "" {
+		return nil, false
+	}
+	if !now.Before(claims.Expiry.Time()) || claims.IssuedAt.Time().After(now.Add(time.Minute)) {
+		return nil, false
+	}
+	return claims, true
+}
+
+func (s *Server) openAccessToken(token string) (*AccessToken, bool) {
+	var claims AccessToken
+	ring := s.keys()
+	if strings.HasPrefix(token, accessTokenPrefix) {
+		if len(token) > maxOpaqueSize {
+			return nil, false
+		}
+		sealed, err := unspellAny(accessTokenPrefix, token)
+		if err != nil || len(sealed) < 1+gcmNonceSize {
+			return nil, false
+		}
+		aead, ok := ring.access[sealed[0]]
+		if !ok {
+			return nil, false
+		}
+		plain, err := aead.Open(nil, sealed[1:1+gcmNonceSize], sealed[1+gcmNonceSize:], []byte(accessTokenPrefix))
+		if err != nil || json.Unmarshal(plain, &claims) != nil {
+			return nil, false
+		}
+		return &claims, true
+	}
+	if len(token) > maxJWTSize || strings.Count(token, ".") != 2 {
+		return nil, false
+	}
+	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil || len(parsed.Headers) != 1 {
+		return nil, false
+	}
+	header := parsed.Headers[0]
+	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
+	if _, critical := header.ExtraHeaders["crit"]; critical || !strings.EqualFold(typ, accessTokenType) || header.KeyID == "" {
+		return nil, false
+	}
+	if parsed.Claims(ring.jwks, &claims) != nil {
+		return nil, false
+	}
+	return &claims, true
+}

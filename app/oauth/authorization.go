@@ -1,0 +1,268 @@
+package oauth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/url"
+	"time"
+
+	"regrant/app/audit"
+)
+
+// SignedIn is the person whose browser it is, and how they proved it.
+type SignedIn struct {
+	PersonID  string
+	SessionID string
+	Authentication
+}
+
+// Step is what must happen next in an authorization.
+type Step int
+
+// The steps, in the order in which they come.
+const (
+	StepSignIn   Step = iota // show the sign-in page
+	StepSelect               // ask whether to go on as who is signed in
+	StepConsent              // show the consent page
+	StepRedirect             // send the browser to Progress.Location
+)
+
+// Progress is how far an authorization has come.
+type Progress struct {
+	Step     Step
+	Request  *AuthorizationRequest // pending, unless Step is StepRedirect
+	Client   *Client
+	Owner    *Owner // for StepSelect and StepConsent
+	Scope    Scope  // for StepConsent: what is asked for
+	Location string // for StepRedirect
+}
+
+// Authorize begins an authorization, RFC 6749 §4.1.1. who is nil when nobody is signed in. An [*Error] is for a page,
+// since no redirect URI is proven; a [*RedirectError] goes to the client.
+func (s *Server) Authorize(ctx context.Context, q url.Values, browserHash []byte, who *SignedIn, by audit.Origin) (*Progress, error) {
+	now := s.clock.Now().Wall
+	client, redirectURI, err := provenClient(q, func(id string) (*Client, error) { return s.liveClient(ctx, id) })
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.readParameters(q, client, redirectURI, now)
+	if err != nil {
+		return nil, s.redirected(p, err)
+	}
+	request := newAuthorizationRequest(client, p, browserHash, now)
+	progress, err := s.proceed(ctx, client, request, who, by, false)
+	if err != nil {
+		return nil, s.redirected(p, err)
+	}
+	if progress.Step != StepRedirect {
+		if err := s.store.SaveAuthorizationRequest(ctx, request, maxPendingRequests); err != nil {
+			return nil, s.redirected(p, fault("save authorization request", err))
+		}
+	}
+	return progress, nil
+}
+
+// Resume says how a pending authorization goes on, for the browser that began it. An id that is unknown, over or another
+// browser's is an [*Error].
+func (s *Server) Resume(ctx context.Context, id string, browserHash []byte, who *SignedIn, by audit.Origin) (*Progress, error) {
+	client, request, err := s.pending(ctx, id, browserHash)
+	if err != nil {
+		return nil, err
+	}
+	progress, err := s.proceed(ctx, client, request, who, by, true)
+	return progress, s.redirected(&request.Parameters, err)
+}
+
+// SelectAccount notes that the person goes on as who is signed in, and says how.
+func (s *Server) SelectAccount(ctx context.Context, id string, browserHash []byte, who *SignedIn, by audit.Origin) (*Progress, error) {
+	client, request, err := s.pending(ctx, id, browserHash)
+	if err != nil {
+		return nil, err
+	}
+	request.AccountSelected = true
+	if err := s.store.SaveAuthorizationRequest(ctx, request, maxPendingRequests); err != nil {
+		return nil, fault("save authorization request", err)
+	}
+	progress, err := s.proceed(ctx, client, request, who, by, true)
+	return progress, s.redirected(&request.Parameters, err)
+}
+
+// Decide takes the person's answer on the consent page. scope is what they left ticked; openid cannot be unticked. When
+// they must sign in again first, the progress says so and the answer is not taken.
+func (s *Server) Decide(ctx context.Context, id string, browserHash []byte, who *SignedIn, allow bool, scope Scope, by audit.Origin) (*Progress, error) {
+	client, request, err := s.pending(ctx, id, browserHash)
+	if err != nil {
+		return nil, err
+	}
+	progress, err := s.proceed(ctx, client, request, who, by, true)
+	if err != nil || progress.Step != StepConsent {
+		return progress, s.redirected(&request.Parameters, err)
+	}
+	granted := progress.Scope.filter(func(token string) bool { return token == ScopeOpenID || scope.Has(token) })
+	now := s.clock.Now().Wall
+	by.Actor, by.ActorID = audit.ByPerson, who.PersonID
+	if !allow || len(granted) == 0 {
+		event := audit.Event{At: now, Kind: audit.ConsentDenied, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "denied"}
+		if err := s.store.EndAuthorizationRequest(ctx, id, event); err != nil {
+			return nil, s.redirected(&request.Parameters, endedRequest(err))
+		}
+		return nil, s.redirected(&request.Parameters, refuse(AccessDenied, "The person refused."))
+	}
+	var consent *Consent
+	if !client.Public() {
+		consent = &Consent{PersonID: who.PersonID, ClientID: client.ID, Scope: granted, Resources: request.Resources, GivenAt: now}
+	}
+	event := audit.Event{At: now, Kind: audit.ConsentGiven, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "ok",
+		Detail: audit.Details("scope", granted.String())}
+	progress, err = s.issueCode(ctx, client, request, who, granted, consent, &event, by, true)
+	return progress, s.redirected(&request.Parameters, err)
+}
+
+// liveClient gives a client that may begin an authorization.
+func (s *Server) liveClient(ctx context.Context, id string) (*Client, error) {
+	client, err := s.store.Client(ctx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && client.DisabledAt != nil {
+		return nil, refusef(InvalidRequest, "The application is not registered here, or it was disabled.", "client_id=%q", printable(id))
+	}
+	return client, fault("read client", err)
+}
+
+// pending gives a stored request to the browser that it is bound to.
+func (s *Server) pending(ctx context.Context, id string, browserHash []byte) (*Client, *AuthorizationRequest, error) {
+	request, err := s.store.AuthorizationRequest(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil, endedRequest(ErrSpent)
+	}
+	if err != nil {
+		return nil, nil, fault("read authorization request", err)
+	}
+	if subtle.ConstantTimeCompare(request.BrowserHash, browserHash) != 1 || !s.clock.Now().Wall.Before(request.ExpiresAt) {
+		return nil, nil, endedRequest(ErrSpent)
+	}
+	client, err := s.liveClient(ctx, request.ClientID)
+	return client, request, err
+}
+
+// endedRequest is the page for a request that cannot go on: it was answered in another tab, is too old, or began in
+// another browser.
+func endedRequest(err error) error {
+	if errors.Is(err, ErrSpent) || errors.Is(err, ErrNotFound) {
+		return &Error{Code: InvalidRequest, Err: errOver,
+			Description: "This sign-in is over: it was finished already, took too long, or began in another browser. Go back to the application and start again."}
+	}
+	return fault("end authorization request", err)
+}
+
+// redirected turns an error into one for the client, whose redirect URI is proven. A request that is over stays a page:
+// the client has had its answer.
+func (s *Server) redirected(p *Parameters, err error) error {
+	var redirect *RedirectError
+	var e *Error
+	if err == nil || errors.As(err, &redirect) || errors.Is(err, errOver) {
+		return err
+	}
+	if !errors.As(err, &e) {
+		e = AsError(err)
+	}
+	return &RedirectError{Cause: e, RedirectURI: p.RedirectURI, State: p.State, Issuer: s.issuer}
+}
+
+// errOver marks an error about a request that has ended.
+var errOver = errors.New("oauth: the authorization request is over")
+
+// proceed decides the next step. Every path to a code leads through it, so nothing that one path checks is missing on
+// another.
+func (s *Server) proceed(ctx context.Context, client *Client, r *AuthorizationRequest, who *SignedIn, by audit.Origin, stored bool) (*Progress, error) {
+	now := s.clock.Now().Wall
+	owner, err := s.presentOwner(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	if owner == nil || r.needsSignIn(who, now) {
+		if r.PromptNone {
+			return nil, refuse(LoginRequired, "Nobody is signed in, or not in the way that is asked for.")
+		}
+		return &Progress{Step: StepSignIn, Request: r, Client: client, Owner: owner}, nil
+	}
+	if r.HintedPersonID != "" && r.HintedPersonID != owner.ID {
+		return nil, refuse(LoginRequired, "Somebody else has signed in than the one whom the id_token_hint names.")
+	}
+	if r.PromptSelect && !r.AccountSelected && !who.AuthTime.After(r.CreatedAt) {
+		return &Progress{Step: StepSelect, Request: r, Client: client, Owner: owner}, nil
+	}
+	remembered, err := s.store.Consent(ctx, owner.ID, client.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fault("read consent", err)
+	}
+	scope := r.Scope
+	if !r.PromptConsent && !client.Trusted && !remembered.Covers(Scope{ScopeOfflineAccess}, nil) {
+		scope = scope.Without(ScopeOfflineAccess) // OpenID Connect Core §11
+	}
+	if len(scope) == 0 {
+		return nil, refuse(InvalidScope, "The scope offline_access alone gives nothing.")
+	}
+	asks := r.PromptConsent || !client.Trusted && (client.Public() || !remembered.Covers(scope, r.Resources))
+	if asks {
+		if r.PromptNone {
+			return nil, refuse(ConsentRequired, "The person has not consented to this.")
+		}
+		return &Progress{Step: StepConsent, Request: r, Client: client, Owner: owner, Scope: scope}, nil
+	}
+	return s.issueCode(ctx, client, r, who, scope, nil, nil, by, stored)
+}
+
+// presentOwner gives who is signed in, or nil when that is nobody who may go on.
+func (s *Server) presentOwner(ctx context.Context, who *SignedIn) (*Owner, error) {
+	if who == nil {
+		return nil, nil
+	}
+	owner, err := s.store.Owner(ctx, who.PersonID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fault("read owner", err)
+	}
+	if owner.Disabled {
+		return nil, nil
+	}
+	return owner, nil
+}
+
+// needsSignIn says whether the session is not good enough: OpenID Connect Core §3.1.2.1. A sign-in made for this very
+// request always is, however short max_age.
+func (r *AuthorizationRequest) needsSignIn(who *SignedIn, now time.Time) bool {
+	if who.AuthTime.After(r.CreatedAt) {
+		return false
+	}
+	if r.HintedPersonID != "" && r.HintedPersonID != who.PersonID {
+		return true
+	}
+	tooOld := r.MaxAge != nil && now.Sub(who.AuthTime) >= time.Duration(*r.MaxAge)*time.Second
+	return r.PromptLogin || tooOld
+}
+
+// issueCode ends the request with a code, RFC 6749 §4.1.2.
+func (s *Server) issueCode(ctx context.Context, client *Client, r *AuthorizationRequest, who *SignedIn, scope Scope, consent *Consent, event *audit.Event, by audit.Origin, stored bool) (*Progress, error) {
+	now := s.clock.Now()
+	secret, hash := newSecret(codePrefix)
+	code := &AuthorizationCode{
+		Hash: hash, ClientID: client.ID, PersonID: who.PersonID, SessionID: who.SessionID, RedirectURI: r.RedirectURI, Scope: scope, Resources: r.Resources,
+		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, Authentication: who.Authentication, AuthTimeClaim: r.AuthTimeClaim,
+		IP: by.IP, UserAgent: by.UserAgent, CreatedAt: now.Wall, ExpiresAt: now.Deadline.Add(CodeLifetime),
+	}
+	requestID := ""
+	if stored {
+		requestID = r.ID
+	}
+	err := s.store.IssueCode(ctx, requestID, code, consent, event)
+	if errors.Is(err, ErrSpent) || errors.Is(err, ErrNotFound) {
+		return nil, endedRequest(err)
+	}
+	if err != nil {
+		return nil, fault("issue code", err)
+	}
+	location := responseURI(r.RedirectURI, "code", secret, "state", r.State, "iss", s.issuer)
+	return &Progress{Step: StepRedirect, Client: client, Location: location}, nil
+}

@@ -1,0 +1,161 @@
+package oauth
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"regrant/app/audit"
+)
+
+// Bounds of what waits in memory to be written behind. Past them things are dropped: they are counters and moments, and
+// no promise hangs on them.
+const (
+	maxBehindGrants = 200_000
+	maxBehindList   = 10_000
+
+	// repeatAfter is how long the same refusal of the same grant is not worth another moment or event. Clients have been seen
+	// to present a dead token 189 times in a row.
+	repeatAfter = 10 * time.Minute
+)
+
+// behind collects what routine traffic leaves to remember, for one write every few seconds.
+type behind struct {
+	mu      sync.Mutex
+	pending Behind
+	told    map[string]time.Time // refusals that were recorded lately
+}
+
+func newBehind() *behind { return &behind{pending: emptyBehind(), told: map[string]time.Time{}} }
+
+func emptyBehind() Behind {
+	return Behind{Days: map[GrantDay]DayCount{}, Replays: map[[tokenIDSize]byte][]RingEntry{}}
+}
+
+func (b *behind) count(grantID string, at time.Time, add DayCount) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.countLocked(grantID, at, add)
+}
+
+func (b *behind) countLocked(grantID string, at time.Time, add DayCount) {
+	key := GrantDay{grantID, at.Unix() / 86400}
+	c, known := b.pending.Days[key]
+	if !known && len(b.pending.Days) >= maxBehindGrants {
+		return
+	}
+	b.pending.Days[key] = DayCount{c.Rotations + add.Rotations, c.Replays + add.Replays, c.Refusals + add.Refusals}
+}
+
+// replay counts one replay in the window and keeps its entry for the ring.
+func (b *behind) replay(s *RefreshState, at time.Time, e RingEntry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.countLocked(s.ID, at, DayCount{Replays: 1})
+	if entries := b.pending.Replays[s.TokenID]; len(entries) < ringEntries && len(b.pending.Replays) < maxBehindGrants {
+		b.pending.Replays[s.TokenID] = append(entries, e)
+	}
+}
+
+// takeReplays gives the replays of a token that wait, since a rotation writes the whole ring.
+func (b *behind) takeReplays(id [tokenIDSize]byte) []RingEntry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	entries := b.pending.Replays[id]
+	delete(b.pending.Replays, id)
+	return entries
+}
+
+func (b *behind) moment(m Moment) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.pending.Moments) < maxBehindList {
+		b.pending.Moments = append(b.pending.Moments, m)
+	}
+}
+
+func (b *behind) event(e audit.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.pending.Events) < maxBehindList {
+		b.pending.Events = append(b.pending.Events, e)
+	}
+}
+
+// first says whether key was not seen in the last while, and notes it.
+func (b *behind) first(key string, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at, ok := b.told[key]; ok && now.Sub(at) < repeatAfter && !now.Before(at) {
+		return false
+	}
+	if len(b.told) >= maxBehindList {
+		clear(b.told)
+	}
+	b.told[key] = now
+	return true
+}
+
+func (b *behind) flush(ctx context.Context, store Store) error {
+	b.mu.Lock()
+	batch := b.pending
+	b.pending = emptyBehind()
+	b.mu.Unlock()
+	if len(batch.Days)+len(batch.Replays)+len(batch.Moments)+len(batch.Events) == 0 {
+		return nil
+	}
+	err := store.WriteBehind(ctx, &batch)
+	if err != nil {
+		b.restore(batch)
+	}
+	return err
+}
+
+// restore puts a batch back that could not be written.
+func (b *behind) restore(batch Behind) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for k, c := range b.pending.Days {
+		old := batch.Days[k]
+		batch.Days[k] = DayCount{c.Rotations + old.Rotations, c.Replays + old.Replays, c.Refusals + old.Refusals}
+	}
+	for id, entries := range b.pending.Replays {
+		batch.Replays[id] = append(batch.Replays[id], entries...)
+	}
+	batch.Moments = append(batch.Moments, b.pending.Moments...)
+	batch.Events = append(batch.Events, b.pending.Events...)
+	b.pending = batch
+}
+
+// maxReplays bounds the replays of one generation: beyond them the token is refused, and nothing is revoked.
+const maxReplays = 100
+
+type replayKey struct {
+	id         [tokenIDSize]byte
+	generation uint32
+}
+
+// replayCounter counts the replays of generations whose windows are open. It is memory only: a restart forgets it.
+type replayCounter struct {
+	mu     sync.Mutex
+	counts map[replayKey]int
+	since  time.Time
+}
+
+// add counts one more and says whether it is still within the bound.
+func (r *replayCounter) add(k replayKey) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[k]++
+	return r.counts[k] <= maxReplays
+}
+
+// sweep forgets all counts now and then, at intervals longer than any window can be without outage.
+func (r *replayCounter) sweep(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.since) > 10*time.Minute || now.Before(r.since) {
+		clear(r.counts)
+		r.since = now
+	}
+}

@@ -1,0 +1,151 @@
+package oauth
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// AuthMethod is how a client authenticates at the token endpoint, RFC 7591 §2.
+type AuthMethod string
+
+// The methods. [AuthPrivateKeyJWT] is registered and not offered yet.
+const (
+	AuthBasic         AuthMethod = "client_secret_basic"
+	AuthPost          AuthMethod = "client_secret_post"
+	AuthNone          AuthMethod = "none" // a public client, RFC 6749 §2.1
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
+)
+
+// The grant types that this server offers.
+const (
+	GrantAuthorizationCode = "authorization_code"
+	GrantRefreshToken      = "refresh_token"
+	GrantClientCredentials = "client_credentials"
+)
+
+var grantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}
+
+// Client is an application, RFC 6749 §2.
+type Client struct {
+	ID                  string
+	Name                string
+	AuthMethod          AuthMethod
+	RedirectURIs        []string
+	GrantTypes          []string
+	Scope               Scope // what it may ask for
+	Trusted             bool  // an admin vouches for it: no consent page
+	PKCEWaived          bool  // only for a confidential client, RFC 9700 §2.1.1
+	RedirectURIRequired bool  // OAuth 2.0 behaviour at the token endpoint, RFC 6749 §4.1.3
+	Secret              *ClientSecret
+	OldSecret           *ClientSecret // the one before, until it ends
+	Policy              Policy
+	DisabledAt          *time.Time
+	GrantsRevokedBefore *time.Time
+	Version             int64 // raised by every change
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+}
+
+// ClientSecret is what the server keeps of a secret that it made: a hash, and its last characters for people.
+type ClientSecret struct {
+	Hash      []byte // SHA-256
+	Hint      string // the last 4 characters
+	CreatedAt time.Time
+	EndsAt    *time.Time // nil: until it is rotated
+}
+
+// Public says whether the client cannot keep a secret, RFC 6749 §2.1.
+func (c *Client) Public() bool { return c.AuthMethod == AuthNone }
+
+// Allows says whether the client may use a grant type.
+func (c *Client) Allows(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
+
+// Validate refuses a registration that contradicts itself, naming the member: RFC 7591 §3.2.2, RFC 9700 §2.
+func (c *Client) Validate() error {
+	bad := func(format string, args ...any) error {
+		return refuse(InvalidClientMetadata, fmt.Sprintf(format, args...))
+	}
+	if err := validClientID(c.ID); err != nil {
+		return err
+	}
+	if strings.TrimSpace(c.Name) == "" || len(c.Name) > 200 {
+		return bad("client_name: must be 1 to 200 characters long")
+	}
+	switch c.AuthMethod {
+	case AuthBasic, AuthPost, AuthNone:
+	case AuthPrivateKeyJWT:
+		return bad("token_endpoint_auth_method: private_key_jwt is not offered yet")
+	default:
+		return bad("token_endpoint_auth_method: must be client_secret_basic, client_secret_post or none")
+	}
+	for _, g := range c.GrantTypes {
+		if !slices.Contains(grantTypes, g) {
+			return bad("grant_types: %q is not offered", g)
+		}
+	}
+	if c.Allows(GrantRefreshToken) && !c.Allows(GrantAuthorizationCode) {
+		return bad("grant_types: refresh_token needs authorization_code")
+	}
+	if c.Allows(GrantClientCredentials) && c.Public() {
+		return bad("grant_types: client_credentials needs a client that authenticates (RFC 6749 section 4.4)")
+	}
+	if c.Allows(GrantAuthorizationCode) && len(c.RedirectURIs) == 0 {
+		return bad("redirect_uris: authorization_code needs at least one")
+	}
+	if len(c.RedirectURIs) > 100 {
+		return bad("redirect_uris: at most 100")
+	}
+	for _, u := range c.RedirectURIs {
+		if err := ValidateRedirectURI(u); err != nil {
+			return err
+		}
+	}
+	if c.PKCEWaived && c.Public() {
+		return bad("no-pkce: a public client needs PKCE (RFC 9700 section 2.1.1)")
+	}
+	if c.Secret == nil && !c.Public() {
+		return bad("token_endpoint_auth_method: %s needs a secret", c.AuthMethod)
+	}
+	return c.Policy.Validate(c.AuthMethod)
+}
+
+// validClientID keeps a client_id within RFC 6749 Appendix A.1 and apart from what a person's subject identifier looks
+// like (RFC 9700 §4.15) and from client ID metadata documents.
+func validClientID(id string) error {
+	bad := func(description string) error { return refuse(InvalidClientMetadata, "client_id: "+description) }
+	if len(id) < 1 || len(id) > 100 {
+		return bad("must be 1 to 100 characters long")
+	}
+	for _, c := range []byte(id) {
+		if c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
+			return bad("only visible ASCII without quotes and backslashes")
+		}
+	}
+	if looksLikeSubject(id) {
+		return bad("must not have the shape of a person's identifier")
+	}
+	if strings.Contains(id, "://") {
+		return bad("must not be a URL")
+	}
+	return nil
+}
+
+// looksLikeSubject says whether id has the shape of a UUID, which every person's sub has.
+func looksLikeSubject(id string) bool {
+	if len(id) != 36 {
+		return false
+	}
+	for i, c := range []byte(strings.ToLower(id)) {
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case (c < '0' || c > '9') && (c < 'a' || c > 'f'):
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,65 @@
+package oauth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"regrant/app/audit"
+)
+
+// ClientCredentials are what a request says of its client: RFC 6749 §2.3.
+type ClientCredentials struct {
+	ClientID string
+	Secret   string
+	Method   AuthMethod // how they came: the header, the body, or an identifier alone
+}
+
+// dummySecret is compared for clients that do not exist, so that they cost the same.
+var dummySecret = hashSecret("regrant-no-such-client")
+
+// AuthenticateClient gives the client that the credentials prove: exactly by the method that it is registered for.
+// Every failure is one and the same [InvalidClient].
+func (s *Server) AuthenticateClient(ctx context.Context, credentials ClientCredentials, by audit.Origin) (*Client, error) {
+	client, err := s.store.Client(ctx, credentials.ClientID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fault("read client", err)
+	}
+	now := s.clock.Now()
+	matches := secretMatches(client, credentials.Secret, now.Deadline)
+	why := ""
+	switch {
+	case client == nil:
+		why = "unknown client"
+	case client.Public() && credentials.Method != AuthNone && credentials.Method != AuthPost:
+		why = "a public client has no secret to authenticate with"
+	case client.Public():
+		// A secret in the body of a public client proves nothing and is ignored, RFC 8252 §8.5.
+	case credentials.Method != client.AuthMethod:
+		why = "came with " + string(credentials.Method) + ", registered for " + string(client.AuthMethod)
+	case !matches:
+		why = "wrong secret"
+	}
+	if why == "" {
+		return client, nil
+	}
+	if client != nil && s.behind.first("auth:"+client.ID+by.IP, now.Wall) {
+		s.behind.event(audit.Event{At: now.Wall, Kind: audit.ClientAuthFailed, Origin: by, ClientID: client.ID, Result: why})
+	}
+	return nil, refusef(InvalidClient, "Client authentication failed.", "client_id=%q: %s", printable(credentials.ClientID), why)
+}
+
+// secretMatches compares in constant time with both secrets that may live at once.
+func secretMatches(c *Client, secret string, now time.Time) bool {
+	got := hashSecret(secret)
+	current, old := dummySecret, dummySecret
+	if c != nil && c.Secret != nil {
+		current = c.Secret.Hash
+	}
+	if c != nil && c.OldSecret != nil && c.OldSecret.EndsAt != nil && now.Before(*c.OldSecret.EndsAt) {
+		old = c.OldSecret.Hash
+	}
+	match := subtle.ConstantTimeCompare(got, current) | subtle.ConstantTimeCompare(got, old)
+	return match == 1 && c != nil && c.Secret != nil
+}

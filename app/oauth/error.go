@@ -1,0 +1,149 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Code is a registered error code: RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8707 §2, OpenID
+// Connect Core §3.1.2.6.
+type Code string
+
+// The error codes that travel to clients.
+const (
+	InvalidRequest           Code = "invalid_request"
+	InvalidClient            Code = "invalid_client"
+	InvalidGrant             Code = "invalid_grant"
+	UnauthorizedClient       Code = "unauthorized_client"
+	UnsupportedGrantType     Code = "unsupported_grant_type"
+	UnsupportedResponseType  Code = "unsupported_response_type"
+	UnsupportedTokenType     Code = "unsupported_token_type"
+	InvalidScope             Code = "invalid_scope"
+	InvalidTarget            Code = "invalid_target"
+	AccessDenied             Code = "access_denied"
+	ServerError              Code = "server_error"
+	TemporarilyUnavailable   Code = "temporarily_unavailable"
+	LoginRequired            Code = "login_required"
+	ConsentRequired          Code = "consent_required"
+	InteractionRequired      Code = "interaction_required"
+	RequestNotSupported      Code = "request_not_supported"
+	RequestURINotSupported   Code = "request_uri_not_supported"
+	RegistrationNotSupported Code = "registration_not_supported"
+	UnmetAuthentication      Code = "unmet_authentication_requirements"
+	InvalidToken             Code = "invalid_token"
+	InsufficientScope        Code = "insufficient_scope"
+	InvalidRedirectURI       Code = "invalid_redirect_uri"
+	InvalidClientMetadata    Code = "invalid_client_metadata"
+)
+
+// Errors of the store that the engine tells apart. Any other error of a store is a fault: the engine answers
+// [TemporarilyUnavailable] and never a verdict.
+var (
+	ErrNotFound = errors.New("oauth: not found")
+	ErrExists   = errors.New("oauth: exists already")
+	ErrConflict = errors.New("oauth: changed meanwhile") // a compare-and-swap missed: read again and decide again
+	ErrSpent    = errors.New("oauth: used before")       // a one-time thing was used before
+)
+
+// Error is what the engine says to a client. Code and Description travel; Detail and Err stay home, for the log.
+type Error struct {
+	Code        Code
+	Description string // ASCII without quotes and backslashes, RFC 6749 §5.2
+	Detail      string
+	Err         error
+}
+
+// Error gives the whole error for the operator's log.
+func (e *Error) Error() string {
+	s := string(e.Code)
+	if e.Description != "" {
+		s += ": " + e.Description
+	}
+	if e.Detail != "" {
+		s += " (" + e.Detail + ")"
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func refuse(code Code, description string) error {
+	return &Error{Code: code, Description: description}
+}
+
+func refusef(code Code, description, detail string, args ...any) error {
+	return &Error{Code: code, Description: description, Detail: fmt.Sprintf(detail, args...)}
+}
+
+// fault turns an error of the store, or of anything else inside, into 503. A verdict that is on its way up already, and the
+// store's sentinels, pass unchanged.
+func fault(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var verdict *Error
+	if errors.As(err, &verdict) || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrSpent) || errors.Is(err, ErrExists) {
+		return err
+	}
+	return &Error{
+		Code: TemporarilyUnavailable, Description: "The server cannot answer at the moment. Nothing has changed; try again.",
+		Err: fmt.Errorf("%s: %w", doing, err),
+	}
+}
+
+// AsError gives the [*Error] that err is or wraps; anything else becomes a fault.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: TemporarilyUnavailable, Description: "The server cannot answer at the moment. Nothing has changed; try again.", Err: err}
+}
+
+// RedirectError is an error that the client may hear by redirection, since its redirect URI is proven: RFC 6749
+// §4.1.2.1. Before that an error is an [*Error] and becomes a page.
+type RedirectError struct {
+	Cause       *Error
+	RedirectURI string
+	State       string
+	Issuer      string
+}
+
+// Error gives the whole error for the operator's log.
+func (e *RedirectError) Error() string { return e.Cause.Error() }
+
+// Unwrap gives the error that is told.
+func (e *RedirectError) Unwrap() error { return e.Cause }
+
+// Location is the whole address for the Location header, with error, error_description, state and iss (RFC 9207 §2).
+func (e *RedirectError) Location() string {
+	return responseURI(e.RedirectURI, "error", string(e.Cause.Code), "error_description", e.Cause.Description, "state", e.State, "iss", e.Issuer)
+}
+
+// responseURI appends response parameters to a proven redirect URI and keeps the query that it was registered with.
+// Empty values are left out, as RFC 6749 §3.1 treats them as omitted.
+func responseURI(redirectURI string, pairs ...string) string {
+	var b strings.Builder
+	b.WriteString(redirectURI)
+	separator := byte('?')
+	if strings.Contains(redirectURI, "?") {
+		separator = '&'
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			continue
+		}
+		b.WriteByte(separator)
+		b.WriteString(pairs[i] + "=" + url.QueryEscape(pairs[i+1]))
+		separator = '&'
+	}
+	return b.String()
+}
+
+func isConflict(err error) bool { return errors.Is(err, ErrConflict) }

@@ -1,0 +1,127 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"regrant/app/audit"
+
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// Introspection is the answer of RFC 7662 §2.2. An inactive token says nothing but that.
+type Introspection struct {
+	Active    bool             `json:"active"`
+	Scope     string           `json:"scope,omitempty"`
+	ClientID  string           `json:"client_id,omitempty"`
+	TokenType string           `json:"token_type,omitempty"`
+	Subject   string           `json:"sub,omitempty"`
+	Audience  jwt.Audience     `json:"aud,omitempty"`
+	Issuer    string           `json:"iss,omitempty"`
+	Expiry    *jwt.NumericDate `json:"exp,omitempty"`
+	IssuedAt  *jwt.NumericDate `json:"iat,omitempty"`
+	ID        string           `json:"jti,omitempty"`
+	AuthTime  *jwt.NumericDate `json:"auth_time,omitempty"`
+	ACR       string           `json:"acr,omitempty"`
+	AMR       []string         `json:"amr,omitempty"`
+	GrantID   string           `json:"grant_id,omitempty"`
+}
+
+// Introspect answers an introspection request. Only clients that authenticate may ask: a resource server about access
+// tokens for its resource, a client about its own tokens. A token that the caller is not entitled to is inactive to it.
+func (s *Server) Introspect(ctx context.Context, credentials ClientCredentials, token string, by audit.Origin) (*Introspection, error) {
+	client, err := s.AuthenticateClient(ctx, credentials, by)
+	if err != nil {
+		return nil, err
+	}
+	if client.Public() {
+		return nil, refusef(InvalidClient, "Client authentication failed.", "client_id=%q: a public client cannot introspect", client.ID)
+	}
+	if client.DisabledAt != nil {
+		return nil, refuse(UnauthorizedClient, "The client is disabled.")
+	}
+	if token == "" {
+		return nil, refuse(InvalidRequest, "The token is missing.")
+	}
+	if strings.HasPrefix(token, refreshTokenPrefix) {
+		return s.introspectRefreshToken(ctx, client, token)
+	}
+	claims, ok := s.readAccessToken(token, s.clock.Now().Wall)
+	if !ok || !s.mayIntrospect(client, claims) {
+		return &Introspection{}, nil
+	}
+	alive, err := s.accessTokenAlive(ctx, claims)
+	if err != nil || !alive {
+		return &Introspection{}, err
+	}
+	return &Introspection{
+		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, TokenType: "Bearer", Subject: claims.Subject, Audience: claims.Audience,
+		Issuer: claims.Issuer, Expiry: claims.Expiry, IssuedAt: claims.IssuedAt, ID: claims.ID, AuthTime: claims.AuthTime, ACR: claims.ACR, AMR: claims.AMR,
+		GrantID: claims.GrantID,
+	}, nil
+}
+
+func (s *Server) mayIntrospect(client *Client, claims *AccessToken) bool {
+	if claims.ClientID == client.ID {
+		return true
+	}
+	return slices.ContainsFunc(s.registry().apis, func(a API) bool {
+		return a.ClientID == client.ID && slices.Contains(claims.Audience, a.Resource)
+	})
+}
+
+// accessTokenAlive asks what the signature cannot say: whether this token, its grant, its client or its person were ended.
+func (s *Server) accessTokenAlive(ctx context.Context, claims *AccessToken) (bool, error) {
+	revoked, err := s.store.AccessTokenRevoked(ctx, claims.ID)
+	if err != nil {
+		return false, fault("read revoked access tokens", err)
+	}
+	if revoked {
+		return false, nil
+	}
+	if claims.GrantID != "" {
+		grant, err := s.store.Grant(ctx, claims.GrantID)
+		if errors.Is(err, ErrNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fault("read grant", err)
+		}
+		return grant.Alive() && !grant.ClientDisabled, nil
+	}
+	client, err := s.store.Client(ctx, claims.ClientID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fault("read client", err)
+	}
+	return client.DisabledAt == nil && !coveredBy(claims.IssuedAt.Time(), client.GrantsRevokedBefore), nil
+}
+
+// introspectRefreshToken answers the token's own client only, and only the current generation is active, so that nothing
+// leaks to who holds an older one.
+func (s *Server) introspectRefreshToken(ctx context.Context, client *Client, raw string) (*Introspection, error) {
+	token, err := parseRefreshToken(raw, s.keys().tokenKey)
+	if err != nil {
+		return &Introspection{}, nil
+	}
+	state, err := s.store.RefreshState(ctx, token.id)
+	if errors.Is(err, ErrNotFound) {
+		return &Introspection{}, nil
+	}
+	if err != nil {
+		return nil, fault("read refresh token", err)
+	}
+	now := s.clock.Now()
+	if state.ClientID != client.ID || state.ended(now) != "" || state.judge(token, client.Policy, now) != verdictCurrent {
+		return &Introspection{}, nil
+	}
+	return &Introspection{
+		Active: true, Scope: state.Scope.String(), ClientID: client.ID, TokenType: "refresh_token", Subject: state.PersonID, Audience: jwt.Audience{s.issuer},
+		Issuer: s.issuer, Expiry: jwt.NewNumericDate(earlier(state.IdleDeadline, state.AbsoluteDeadline)), IssuedAt: jwt.NewNumericDate(token.issuedAt),
+		AuthTime: jwt.NewNumericDate(state.AuthTime), ACR: state.ACR, AMR: state.AMR, GrantID: state.ID,
+	}, nil
+}

@@ -1,0 +1,254 @@
+package oauth
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"regrant/app/audit"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// KeyUse says what a key is for.
+type KeyUse string
+
+// The uses.
+const (
+	KeySigning KeyUse = "signing" // JWTs; its public half stands in the JWKS
+	KeyToken   KeyUse = "token"   // the MAC of refresh tokens
+	KeyDerive  KeyUse = "derive"  // one of the inputs from which successors are derived
+	KeyAccess  KeyUse = "access"  // AES-256-GCM of opaque access tokens
+)
+
+// The algorithms of keys.
+const (
+	AlgES256      = "ES256"
+	AlgRS256      = "RS256"
+	algHMACSHA256 = "HS256"
+	algHKDFSHA256 = "HKDF-SHA256"
+	algAES256GCM  = "A256GCM"
+)
+
+// The life of a signing key.
+const (
+	JWKSMaxAge        = time.Hour           // how long others may cache the JWKS; a new key is published so long before its use
+	keyRotationPeriod = 90 * 24 * time.Hour // by schedule
+	keySkew           = 5 * time.Minute     // a signing key is kept so long after the last token that it signed has expired
+)
+
+// Key is a key as the store has it.
+type Key struct {
+	ID        string // kid
+	Use       KeyUse
+	Algorithm string
+	Number    uint8  // the key id byte of refresh and opaque access tokens; a serial number for signing keys
+	Material  []byte // PKCS #8 for signing keys, raw bytes else
+	CreatedAt time.Time
+	ActiveAt  time.Time  // signs from then on, until a newer one does
+	EndsAt    *time.Time // is published and verifies until then; nil: not yet replaced
+}
+
+// NewKey makes a key that is published at now and active from activeAt.
+func NewKey(use KeyUse, algorithm string, number uint8, now, activeAt time.Time) (Key, error) {
+	k := Key{ID: rand.Text(), Use: use, Algorithm: algorithm, Number: number, CreatedAt: now, ActiveAt: activeAt}
+	var private any
+	var err error
+	switch algorithm {
+	case AlgES256:
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case AlgRS256:
+		private, err = rsa.GenerateKey(rand.Reader, 2048)
+	default:
+		k.Material = make([]byte, 32)
+		rand.Read(k.Material)
+		return k, nil
+	}
+	if err == nil {
+		k.Material, err = x509.MarshalPKCS8PrivateKey(private)
+	}
+	if err != nil {
+		return Key{}, fmt.Errorf("make %s key: %w", algorithm, err)
+	}
+	return k, nil
+}
+
+// signingKey is a private key ready to sign.
+type signingKey struct {
+	Key
+	private any
+	public  jose.JSONWebKey
+}
+
+// keyRing is every key that has not ended: an unchanging value that is replaced as a whole.
+type keyRing struct {
+	signing []signingKey
+	token   map[uint8]tokenKey
+	newest  uint8 // number of the token key that new tokens bear
+	derive  []byte
+	access  map[uint8]cipher.AEAD
+	opaque  uint8 // number of the access key that new tokens bear
+	jwks    jose.JSONWebKeySet
+	print   string // changes when the set of keys does
+}
+
+func newKeyRing(keys []Key) (*keyRing, error) {
+	r := &keyRing{token: map[uint8]tokenKey{}, access: map[uint8]cipher.AEAD{}, jwks: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}}
+	slices.SortFunc(keys, func(a, b Key) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	for _, k := range keys {
+		r.print += k.ID
+		if k.EndsAt != nil {
+			r.print += k.EndsAt.String()
+		}
+		switch k.Use {
+		case KeySigning:
+			s, err := k.signing()
+			if err != nil {
+				return nil, err
+			}
+			r.signing = append(r.signing, s)
+			r.jwks.Keys = append(r.jwks.Keys, s.public)
+		case KeyToken:
+			r.token[k.Number], r.newest = tokenKey{k.Number, k.Material}, k.Number
+		case KeyDerive:
+			r.derive = k.Material
+		case KeyAccess:
+			block, err := aes.NewCipher(k.Material)
+			if err != nil {
+				return nil, fmt.Errorf("key %s: %w", k.ID, err)
+			}
+			aead, err := cipher.NewGCM(block)
+			if err != nil {
+				return nil, fmt.Errorf("key %s: %w", k.ID, err)
+			}
+			r.access[k.Number], r.opaque = aead, k.Number
+		}
+	}
+	if len(r.token) == 0 || len(r.access) == 0 {
+		return nil, errors.New("the database has no token keys")
+	}
+	return r, nil
+}
+
+func (k Key) signing() (signingKey, error) {
+	private, err := x509.ParsePKCS8PrivateKey(k.Material)
+	if err != nil {
+		return signingKey{}, fmt.Errorf("key %s: %w", k.ID, err)
+	}
+	public := (&jose.JSONWebKey{Key: private, KeyID: k.ID, Algorithm: k.Algorithm, Use: "sig"}).Public()
+	if !public.Valid() {
+		return signingKey{}, fmt.Errorf("key %s: not a key for %s", k.ID, k.Algorithm)
+	}
+	return signingKey{Key: k, private: private, public: public}, nil
+}
+
+// signer gives the key that signs at now: the newest active one of the algorithm.
+func (r *keyRing) signer(algorithm string, now time.Time) (signingKey, error) {
+	var found *signingKey
+	for i, k := range r.signing {
+		if k.Algorithm == algorithm && !k.ActiveAt.After(now) && (found == nil || k.ActiveAt.After(found.ActiveAt)) {
+			found = &r.signing[i]
+		}
+	}
+	if found == nil {
+		// The clock may stand before the first key: the oldest is better than none.
+		for i, k := range r.signing {
+			if k.Algorithm == algorithm {
+				found = &r.signing[i]
+				break
+			}
+		}
+	}
+	if found == nil {
+		return signingKey{}, fmt.Errorf("no %s signing key", algorithm)
+	}
+	return *found, nil
+}
+
+func (r *keyRing) tokenKey(number uint8) (tokenKey, bool) {
+	k, ok := r.token[number]
+	return k, ok
+}
+
+// firstKeys makes what a new database needs. They are active at once: nobody has cached a JWKS yet.
+func firstKeys(now time.Time) ([]Key, error) {
+	var keys []Key
+	for _, want := range []struct {
+		use       KeyUse
+		algorithm string
+	}{{KeySigning, AlgES256}, {KeySigning, AlgRS256}, {KeyToken, algHMACSHA256}, {KeyDerive, algHKDFSHA256}, {KeyAccess, algAES256GCM}} {
+		k, err := NewKey(want.use, want.algorithm, 1, now, now)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// RotateSigningKeys makes a new key for each algorithm, published at once and active after [JWKSMaxAge], when every cache
+// knows it. The key before verifies until the last token that it signed has expired.
+func RotateSigningKeys(ctx context.Context, store Store, now time.Time, by audit.Origin) ([]Key, error) {
+	return rotateSigningKeys(ctx, store, now, by, []string{AlgES256, AlgRS256})
+}
+
+func rotateSigningKeys(ctx context.Context, store Store, now time.Time, by audit.Origin, algorithms []string) ([]Key, error) {
+	keys, err := store.Keys(ctx)
+	if err != nil {
+		return nil, fault("read keys", err)
+	}
+	activeAt := now.Add(JWKSMaxAge)
+	ends := activeAt.Add(MaxAccessTokenLifetime + keySkew)
+	ending := map[string]time.Time{}
+	var added []Key
+	var events []audit.Event
+	for _, algorithm := range algorithms {
+		var last uint8
+		for _, k := range keys {
+			if k.Use == KeySigning && k.Algorithm == algorithm {
+				last = max(last, k.Number)
+				if k.EndsAt == nil {
+					ending[k.ID] = ends
+				}
+			}
+		}
+		k, err := NewKey(KeySigning, algorithm, last+1, now, activeAt)
+		if err != nil {
+			return nil, fault("make key", err)
+		}
+		added = append(added, k)
+		events = append(events, audit.Event{At: now, Kind: audit.KeyRotated, Origin: by, Result: "ok",
+			Detail: audit.Details("kid", k.ID, "alg", algorithm, "active_at", activeAt.Format(time.RFC3339), "number", strconv.Itoa(int(k.Number)))})
+	}
+	if err := store.AddKeys(ctx, added, ending, events...); err != nil {
+		return nil, fault("add keys", err)
+	}
+	return added, nil
+}
+
+// due names the algorithms whose newest key is older than the schedule allows.
+func (r *keyRing) due(now time.Time) []string {
+	newest := map[string]time.Time{}
+	for _, k := range r.signing {
+		if k.CreatedAt.After(newest[k.Algorithm]) {
+			newest[k.Algorithm] = k.CreatedAt
+		}
+	}
+	var due []string
+	for _, algorithm := range []string{AlgES256, AlgRS256} {
+		if created, ok := newest[algorithm]; ok && now.Sub(created) > keyRotationPeriod {
+			due = append(due, algorithm)
+		}
+	}
+	return due
+}

@@ -1,0 +1,296 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"regrant/app/audit"
+)
+
+// errRefreshToken is the one answer to every refresh token that is not accepted: nobody learns whether it is unknown,
+// expired, revoked or reused.
+func errRefreshToken(detail string) error {
+	return refusef(InvalidGrant, "The refresh token is invalid, expired or revoked. The person must sign in again.", "%s", detail)
+}
+
+// refresh answers the grant of RFC 6749 §6. The checks stand in their normative order (requirements.md 2.2); each failure
+// before the last leaves the stored token as it was. Steps 1 to 9 run on a snapshot; the write repeats what they stood
+// on, and a miss starts again.
+func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (*TokenResponse, error) {
+	if r.RefreshToken == "" {
+		return nil, refuse(InvalidRequest, "The refresh_token is missing.")
+	}
+	token, err := parseRefreshToken(r.RefreshToken, s.keys().tokenKey)
+	if err != nil {
+		return nil, errRefreshToken("not a token of this server")
+	}
+	state, err := s.store.RefreshState(ctx, token.id)
+	if errors.Is(err, ErrNotFound) {
+		s.noteStranger(audit.TokenOrphan, client, "", token, r)
+		return nil, errRefreshToken("orphan: genuine, but its grant is not stored")
+	}
+	if err != nil {
+		return nil, fault("read refresh token", err)
+	}
+	if state.ClientID != client.ID {
+		s.noteStranger(audit.TokenMismatch, client, state.ID, token, r)
+		return nil, errRefreshToken("client_mismatch: the token belongs to another client")
+	}
+	now := s.clock.Now()
+	if why := state.ended(now); why != "" {
+		return nil, s.refused(state, token, r, now, why)
+	}
+	switch v := state.judge(token, client.Policy, now); v {
+	case verdictCurrent:
+		return s.rotate(ctx, client, state, token, r, now)
+	case verdictReplay:
+		return s.replay(ctx, client, state, token, r, now)
+	case verdictReuse:
+		return nil, s.reuse(ctx, client, state, token, r, now)
+	case verdictStale, verdictFork, verdictFuture:
+		return nil, s.refusedGenuine(v, client, state, token, r, now)
+	default:
+		panic("oauth.refresh: no such verdict") // unreachable
+	}
+}
+
+// ended says why a grant cannot be refreshed whatever the generation, or "".
+func (s *RefreshState) ended(now Instant) string {
+	switch {
+	case s.RevokedAt != nil:
+		return "revoked: " + string(s.RevokedReason)
+	case s.Owner.Disabled:
+		return "revoked: the person is disabled"
+	case !s.Alive():
+		return "revoked: everything of this person or client was revoked"
+	case !now.Deadline.Before(s.AbsoluteDeadline):
+		return "expired: absolute lifetime"
+	case !now.Deadline.Before(s.IdleDeadline):
+		return "expired: idle lifetime"
+	}
+	return ""
+}
+
+// verdict is what a genuine token of a living grant turns out to be.
+type verdict int
+
+const (
+	verdictCurrent verdict = iota // the current generation
+	verdictReplay                 // the previous one, inside its window
+	verdictReuse                  // an older one, or the previous one after its window: two holders
+	verdictStale                  // the same, but of a client that is known to present stale tokens
+	verdictFork                   // the right generation with another secret: a copied database has rotated too
+	verdictFuture                 // newer than what is stored: a restored backup
+)
+
+// judge compares a genuine token with the stored row. Whether it was used before is a matter of generations, never of time.
+func (s *RefreshState) judge(t *refreshToken, p Policy, now Instant) verdict {
+	behind := s.Generation - t.generation
+	switch {
+	case t.epoch != s.Epoch, t.generation > s.Generation:
+		return verdictFuture
+	case behind == 0:
+		if !sameHash(t.hash(), s.CurrentHash) {
+			return verdictFork
+		}
+		return verdictCurrent
+	case behind == 1 && !sameHash(t.hash(), s.PreviousHash):
+		return verdictFork
+	case behind == 1 && s.WindowKeyID != 0 && now.Service < s.WindowEnd:
+		return verdictReplay
+	}
+	if behind <= uint32(p.StaleGenerations) && now.Wall.Sub(t.issuedAt) < staleAge {
+		return verdictStale
+	}
+	return verdictReuse
+}
+
+// rotate moves the token to its next generation, or renews it in place when the client's tokens do not rotate.
+func (s *Server) rotate(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) (*TokenResponse, error) {
+	t, err := s.refreshTarget(ctx, client, state, r, now)
+	if err != nil {
+		return nil, s.noteError(state, token, r, now, err)
+	}
+	if client.Policy.RotationOff {
+		return s.renew(ctx, client, state, token, t, r, now)
+	}
+	next, rotation, err := s.nextGeneration(ctx, client, state, token, r, now)
+	if err != nil {
+		return nil, err
+	}
+	response, err := s.issue(client, &state.Grant, t, "", now.Wall)
+	if err != nil {
+		return nil, err
+	}
+	response.RefreshToken = next.spell(s.newestTokenKey())
+	if err := s.store.RotateRefreshToken(ctx, rotation); err != nil {
+		return nil, fault("rotate refresh token", err)
+	}
+	s.behind.count(state.ID, now.Wall, DayCount{Rotations: 1})
+	s.noteUse(state, token, t, r, now)
+	return response, nil
+}
+
+// nextGeneration derives the one successor and says what the row becomes.
+func (s *Server) nextGeneration(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) (*refreshToken, *Rotation, error) {
+	rotation := &Rotation{
+		Read: state, PreviousHash: state.CurrentHash, RotatedAt: now.Wall, IdleDeadline: now.Deadline.Add(client.Policy.Idle),
+		UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent, Nonce: newNonce(), Ring: state.Ring,
+	}
+	var windowKey []byte
+	if client.Policy.Grace > 0 {
+		key, end, err := s.windows.open(ctx, s.store, s.clock, client.Policy.Grace)
+		if err != nil {
+			return nil, nil, fault("add window key", err)
+		}
+		windowKey, rotation.WindowKeyID, rotation.WindowEnd = key.Key, key.ID, end
+	} else {
+		// Nobody will ask for this successor a second time, so nothing may lead to it.
+		windowKey = newNonce()
+	}
+	next := token.successor(rotation.Nonce, s.keys().derive, windowKey, now.Wall)
+	rotation.CurrentHash = next.hash()
+	for _, e := range s.behind.takeReplays(state.TokenID) {
+		rotation.Ring = rotation.Ring.Append(e)
+	}
+	rotation.Ring = rotation.Ring.Append(ringEntry(RingRotation, state, r, now))
+	return next, rotation, nil
+}
+
+// replay answers the previous generation inside its window with the same successor, so that tabs, retries and lost responses
+// converge. Nothing is written.
+func (s *Server) replay(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) (*TokenResponse, error) {
+	t, err := s.refreshTarget(ctx, client, state, r, now)
+	if err != nil {
+		return nil, s.noteError(state, token, r, now, err)
+	}
+	if !s.replays.add(replayKey{state.TokenID, token.generation}) {
+		return nil, s.refused(state, token, r, now, "replayed too often within its window")
+	}
+	key, ok := s.windows.find(state.WindowKeyID)
+	if !ok {
+		return nil, s.refused(state, token, r, now, "the window key is lost")
+	}
+	next := token.successor(state.Nonce, s.keys().derive, key.Key, state.RotatedAt)
+	if !sameHash(next.hash(), state.CurrentHash) {
+		return nil, s.refused(state, token, r, now, "the successor cannot be derived again: the derive key is lost")
+	}
+	response, err := s.issue(client, &state.Grant, t, "", now.Wall)
+	if err != nil {
+		return nil, err
+	}
+	response.RefreshToken = next.spell(s.newestTokenKey())
+	s.behind.replay(state, now.Wall, ringEntry(RingReplay, state, r, now))
+	return response, nil
+}
+
+// touchInterval is how often a token that does not rotate writes its use.
+const touchInterval = time.Hour
+
+// renew answers a client whose tokens do not rotate: the same token again, its idle deadline written once an hour.
+func (s *Server) renew(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, t target, r *TokenRequest, now Instant) (*TokenResponse, error) {
+	response, err := s.issue(client, &state.Grant, t, "", now.Wall)
+	if err != nil {
+		return nil, err
+	}
+	response.RefreshToken = r.RefreshToken
+	deadline := now.Deadline.Add(client.Policy.Idle)
+	if due := deadline.Sub(state.IdleDeadline); due >= min(touchInterval, client.Policy.Idle/10) || due < 0 {
+		touch := &Rotation{Read: state, IdleDeadline: deadline, UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent,
+			Ring: state.Ring.Append(ringEntry(RingRotation, state, r, now))}
+		if err := s.store.TouchRefreshToken(ctx, touch); err != nil {
+			return nil, fault("renew refresh token", err)
+		}
+	}
+	s.behind.count(state.ID, now.Wall, DayCount{Rotations: 1})
+	s.noteUse(state, token, t, r, now)
+	return response, nil
+}
+
+// reuse revokes the grant: two parties hold its tokens, and nobody can say which is the thief (RFC 9700 §4.14.2). The write
+// checks again that the row is the one that proved it.
+func (s *Server) reuse(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) error {
+	class := classifyReuse(state, token.generation, now.Wall, r.By.IP, r.By.UserAgent)
+	event := audit.Event{
+		At: now.Wall, Kind: audit.GrantReuse, Origin: r.By, PersonID: state.PersonID, ClientID: client.ID, GrantID: state.ID, Result: "revoked",
+		Detail: audit.Details("class", string(class), "generation", decimal(token.generation), "of", decimal(state.Generation)),
+	}
+	if client.Policy.OnReuse == ReuseReports {
+		event.Kind, event.Result = audit.TokenReuseReport, "refused"
+		if s.behind.first("report:"+state.ID, now.Wall) {
+			s.behind.event(event)
+		}
+		return s.refused(state, token, r, now, "reuse of generation "+decimal(token.generation)+", reported")
+	}
+	if err := s.store.RevokeReused(ctx, state, class, now.Wall, event); err != nil {
+		return fault("revoke reused grant", err)
+	}
+	s.behind.count(state.ID, now.Wall, DayCount{Refusals: 1})
+	return errRefreshToken("reuse of generation " + decimal(token.generation) + " of " + decimal(state.Generation) + ", class " + string(class) + ": grant revoked")
+}
+
+// refusedGenuine answers verdicts that revoke nothing but that an admin should see.
+func (s *Server) refusedGenuine(v verdict, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) error {
+	kind, why := audit.TokenFuture, "after_restore: newer than what is stored"
+	switch v {
+	case verdictFork:
+		kind, why = audit.TokenFork, "fork: the right generation with another secret"
+	case verdictStale:
+		kind, why = audit.TokenReuseReport, "stale: an older generation that was issued a short while ago"
+	}
+	if s.behind.first(string(kind)+state.ID, now.Wall) {
+		s.behind.event(audit.Event{
+			At: now.Wall, Kind: kind, Origin: r.By, PersonID: state.PersonID, ClientID: client.ID, GrantID: state.ID, Result: "refused",
+			Detail: audit.Details("generation", decimal(token.generation), "of", decimal(state.Generation)),
+		})
+	}
+	return s.refused(state, token, r, now, why)
+}
+
+// refreshTarget applies the policy of now to what was granted: person, client, scope and resource may all have changed
+// since (requirements.md T33, RT-04, RT-05, RT-15, RT-20).
+func (s *Server) refreshTarget(ctx context.Context, client *Client, state *RefreshState, r *TokenRequest, now Instant) (target, error) {
+	asked, err := ParseScope(r.Scope)
+	if err != nil {
+		return target{}, err
+	}
+	if state.Offline && !client.Scope.Has(ScopeOfflineAccess) {
+		event := audit.Event{At: now.Wall, Kind: audit.GrantRevoked, Origin: audit.Origin{Actor: audit.ByServer, RequestID: r.By.RequestID},
+			PersonID: state.PersonID, ClientID: client.ID, GrantID: state.ID, Result: string(RevokedScope)}
+		if _, err := s.store.RevokeGrant(ctx, state.ID, RevokedScope, now.Wall, event); err != nil {
+			return target{}, fault("revoke grant", err)
+		}
+		return target{}, errRefreshToken("revoked: offline_access was taken from the client")
+	}
+	left := s.scopeNow(client, state.Scope)
+	if client.Policy.ScopesOnRefresh != nil {
+		left = left.Intersect(client.Policy.ScopesOnRefresh)
+	}
+	scope := left
+	if len(asked) > 0 {
+		if !left.Covers(asked) {
+			return target{}, refuse(InvalidScope, "The scope is wider than what was granted, or parts of it are not available any more.")
+		}
+		scope = left.Intersect(asked)
+	}
+	t, err := s.registry().target(s.issuer, state.Resources, nonEmpty(r.Resources), scope, client.Policy.AccessTokenFormat)
+	if err != nil {
+		return target{}, err
+	}
+	if len(t.scope) == 0 {
+		return target{}, refuse(InvalidScope, "None of the granted scopes is left.")
+	}
+	return t, nil
+}
+
+// ringEntry is one use as the ring remembers it.
+func ringEntry(kind RingKind, state *RefreshState, r *TokenRequest, now Instant) RingEntry {
+	return RingEntry{At: now.Wall, Kind: kind, AddressChanged: r.By.IP != state.LastIP, AgentChanged: r.By.UserAgent != state.LastUserAgent}
+}
+
+// narrowed says whether a request got less than the grant holds.
+func narrowed(state *RefreshState, t target) bool {
+	return slices.ContainsFunc(state.Scope, func(token string) bool { return !t.scope.Has(token) })
+}

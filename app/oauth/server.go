@@ -1,0 +1,219 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"regrant/app/audit"
+)
+
+// Config is what a [Server] must be told.
+type Config struct {
+	Issuer string     // RFC 8414 §2, without a trailing slash
+	Time   TimeSource // nil: the machine's
+	// Alarm is told what an operator should know and nobody asked: a stepped clock, a write-behind that fails. It must not block.
+	Alarm func(message string, args ...any)
+}
+
+// Server is the authorization server of RFC 6749 §1.1: it decides, and its [Store] remembers.
+type Server struct {
+	issuer string
+	store  Store
+	clock  *Clock
+	epoch  uint8
+	alarm  func(string, ...any)
+
+	ring    atomic.Pointer[keyRing]
+	apis    atomic.Pointer[registry]
+	windows *windowKeys
+	behind  *behind
+	replays replayCounter
+	reload  sync.Mutex
+}
+
+// New reads keys, resource servers and the clock from the store, and makes the keys of a new database.
+func New(ctx context.Context, cfg Config, store Store) (*Server, error) {
+	source := cfg.Time
+	if source == nil {
+		source = SystemTime()
+	}
+	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, behind: newBehind()}
+	if s.alarm == nil {
+		s.alarm = func(string, ...any) {}
+	}
+	s.replays.counts = map[replayKey]int{}
+	state, epoch, err := store.Clock(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the clock: %w", err)
+	}
+	s.epoch = epoch
+	if s.windows, err = loadWindowKeys(ctx, store); err != nil {
+		return nil, err
+	}
+	lastEnd := state.Service
+	if s.windows.any() {
+		// A window that was open at the end is over at the latest when the longest grace is, counted from the last save and
+		// the few seconds that a crash may have taken from it.
+		lastEnd = lastEnd.Add(2 * MaxGrace)
+	}
+	var ahead time.Duration
+	if s.clock, ahead = NewClock(source, state, lastEnd); ahead > 30*24*time.Hour {
+		s.alarm("the clock is far ahead of the last time recorded; if it is wrong, set it and run: regrant doctor --reset-clock", "ahead", ahead.Round(time.Second).String())
+	}
+	if err := s.loadKeys(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.loadAPIs(ctx)
+}
+
+// Issuer gives the issuer identifier.
+func (s *Server) Issuer() string { return s.issuer }
+
+// Now reads the server's clock.
+func (s *Server) Now() Instant { return s.clock.Now() }
+
+func (s *Server) keys() *keyRing      { return s.ring.Load() }
+func (s *Server) registry() *registry { return s.apis.Load() }
+
+// loadKeys reads the keys and makes the first ones. Two processes that make them at once agree on whose count.
+func (s *Server) loadKeys(ctx context.Context) error {
+	keys, err := s.store.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("read keys: %w", err)
+	}
+	if len(keys) == 0 {
+		now := s.clock.Now().Wall
+		if keys, err = firstKeys(now); err != nil {
+			return err
+		}
+		event := audit.Event{At: now, Kind: audit.KeyCreated, Origin: audit.Origin{Actor: audit.ByServer}, Result: "ok", Detail: "first=keys"}
+		if err = s.store.AddKeys(ctx, keys, nil, event); errors.Is(err, ErrExists) {
+			keys, err = s.store.Keys(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("add the first keys: %w", err)
+		}
+	}
+	ring, err := newKeyRing(keys)
+	if err != nil {
+		return err
+	}
+	if old := s.ring.Load(); old == nil || old.print != ring.print {
+		s.ring.Store(ring)
+	}
+	return nil
+}
+
+func (s *Server) loadAPIs(ctx context.Context) error {
+	apis, err := s.store.APIs(ctx)
+	if err != nil {
+		return fmt.Errorf("read APIs: %w", err)
+	}
+	s.apis.Store(&registry{apis: apis})
+	return nil
+}
+
+// Reload takes over what other processes have changed: keys and resource servers.
+func (s *Server) Reload(ctx context.Context) error {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	return errors.Join(s.loadKeys(ctx), s.loadAPIs(ctx))
+}
+
+// The rhythm of the background work.
+const (
+	beatEvery   = time.Second
+	reloadEvery = 500 * time.Millisecond
+	flushEvery  = 2 * time.Second
+	sweepEvery  = time.Minute
+	sweepBatch  = 200
+)
+
+// Run keeps the clock, takes over changes of other processes, writes what was counted and sweeps, until ctx ends; then it
+// writes once more.
+func (s *Server) Run(ctx context.Context) {
+	beat, reload, flush, sweep := time.NewTicker(beatEvery), time.NewTicker(reloadEvery), time.NewTicker(flushEvery), time.NewTicker(sweepEvery)
+	defer beat.Stop()
+	defer reload.Stop()
+	defer flush.Stop()
+	defer sweep.Stop()
+	for {
+		var err error
+		doing := ""
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			if err := errors.Join(s.Beat(last), s.Flush(last)); err != nil {
+				s.alarm("the last write failed", "err", err)
+			}
+			return
+		case <-beat.C:
+			doing, err = "save the clock", s.Beat(ctx)
+		case <-reload.C:
+			doing, err = "reload keys and APIs", s.Reload(ctx)
+		case <-flush.C:
+			doing, err = "write counters", s.Flush(ctx)
+		case <-sweep.C:
+			doing, err = "sweep", s.Sweep(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.alarm("background work failed", "doing", doing, "err", err)
+		}
+	}
+}
+
+// Beat persists the time while windows are open and erases the keys of windows that are over.
+func (s *Server) Beat(ctx context.Context) error {
+	state, save, step := s.clock.beat()
+	if step > 0 {
+		s.alarm("the wall clock has stepped forward; deadlines may come early", "step", step.Round(time.Second).String())
+		s.behind.event(audit.Event{At: s.clock.Now().Wall, Kind: audit.ClockStepped, Origin: audit.Origin{Actor: audit.ByServer},
+			Result: "ok", Detail: audit.Details("step", step.Round(time.Second).String())})
+	}
+	if save {
+		if err := s.store.SaveClock(ctx, state); err != nil {
+			return err
+		}
+		s.clock.saved(state)
+	}
+	return s.windows.erase(ctx, s.store, s.clock)
+}
+
+// Flush writes what was counted in memory.
+func (s *Server) Flush(ctx context.Context) error {
+	s.replays.sweep(s.clock.Now().Wall)
+	return s.behind.flush(ctx, s.store)
+}
+
+// Sweep removes what nobody needs any more, in small batches, and rotates signing keys that are due.
+func (s *Server) Sweep(ctx context.Context) error {
+	now := s.clock.trusted()
+	for range 500 {
+		n, err := s.store.Sweep(ctx, now, sweepBatch)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	if due := s.keys().due(now); len(due) > 0 {
+		if _, err := rotateSigningKeys(ctx, s.store, now, audit.Origin{Actor: audit.ByServer}, due); err != nil {
+			return err
+		}
+		return s.Reload(ctx)
+	}
+	return nil
+}
+
+// LogAlarm is an alarm function that writes to a logger.
+func LogAlarm(log *slog.Logger) func(string, ...any) {
+	return func(message string, args ...any) { log.Warn(message, args...) }
+}

@@ -1,0 +1,99 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"regrant/app/audit"
+)
+
+// TokenRequest is a request at the token endpoint, each parameter at most once: RFC 6749 §3.2.
+type TokenRequest struct {
+	Client       ClientCredentials
+	GrantType    string
+	Code         string
+	RedirectURI  string
+	CodeVerifier string
+	RefreshToken string
+	Scope        string
+	Resources    []string
+	By           audit.Origin // address, user agent and request id; the engine fills in who
+}
+
+// TokenResponse is a successful answer, RFC 6749 §5.1.
+type TokenResponse struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope"`
+	IDToken      string `json:"id_token,omitempty"`
+}
+
+// maxRetries bounds how often a decision is made anew because something changed meanwhile.
+const maxRetries = 20
+
+// Token answers a token request. The client authenticates first, whatever else is wrong; every later check of a grant
+// type leaves what is stored as it was until all have passed.
+func (s *Server) Token(ctx context.Context, r TokenRequest) (*TokenResponse, error) {
+	client, err := s.AuthenticateClient(ctx, r.Client, r.By)
+	if err != nil {
+		return nil, err
+	}
+	r.By.Actor, r.By.ActorID = audit.ByClient, client.ID
+	if r.GrantType == "" {
+		return nil, refuse(InvalidRequest, "The grant_type is missing.")
+	}
+	switch r.GrantType {
+	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:
+	default:
+		return nil, refuse(UnsupportedGrantType, "The grant_type is not supported.")
+	}
+	if client.DisabledAt != nil {
+		return nil, refuse(UnauthorizedClient, "The client is disabled.")
+	}
+	if !client.Allows(r.GrantType) {
+		return nil, refuse(UnauthorizedClient, "The client may not use this grant_type.")
+	}
+	for range maxRetries {
+		var response *TokenResponse
+		switch r.GrantType {
+		case GrantAuthorizationCode:
+			response, err = s.redeemCode(ctx, client, &r)
+		case GrantRefreshToken:
+			response, err = s.refresh(ctx, client, &r)
+		case GrantClientCredentials:
+			response, err = s.clientCredentials(client, &r)
+		}
+		if !errors.Is(err, ErrConflict) {
+			return response, err
+		}
+		// Somebody was faster, or an admin changed the client: decide again on what is stored now.
+		if client, err = s.AuthenticateClient(ctx, r.Client, r.By); err != nil {
+			return nil, err
+		}
+		if client.DisabledAt != nil || !client.Allows(r.GrantType) {
+			return nil, refuse(UnauthorizedClient, "The client may not use this grant_type.")
+		}
+	}
+	return nil, fault("answer a token request", errors.New("changed meanwhile, again and again"))
+}
+
+// issue signs what a successful answer holds, but not the refresh token. It runs before anything is written, so that a
+// failure costs the client nothing.
+func (s *Server) issue(c *Client, g *Grant, t target, nonce string, now time.Time) (*TokenResponse, error) {
+	token, claims, err := s.mint(c, g, t, now)
+	if err != nil {
+		return nil, fault("sign access token", err)
+	}
+	response := &TokenResponse{
+		AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(c.Policy.AccessTokenLifetime / time.Second), Scope: claims.Scope,
+	}
+	if g != nil && t.scope.Has(ScopeOpenID) {
+		if response.IDToken, err = s.mintIDToken(c, g, nonce, token, now); err != nil {
+			return nil, fault("sign ID token", err)
+		}
+	}
+	return response, nil
+}

@@ -249,7 +249,7 @@ func (s *Server) issueCode(ctx context.Context, client *Client, r *Authorization
 	secret, hash := newSecret(codePrefix)
 	code := &AuthorizationCode{
 		Hash: hash, ClientID: client.ID, PersonID: who.PersonID, SessionID: who.SessionID, RedirectURI: r.RedirectURI, Scope: scope, Resources: r.Resources,
-		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, Authentication: who.Authentication, AuthTimeClaim: r.AuthTimeClaim,
+		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, Authentication: who.Authentication,
 		IP: by.IP, UserAgent: by.UserAgent, CreatedAt: now.Wall, ExpiresAt: now.Deadline.Add(CodeLifetime),
 	}
 	requestID := ""

@@ -46,7 +46,6 @@ type Parameters struct {
 	MaxAge          *int   // seconds
 	LoginHint       string // what the sign-in form starts with
 	HintedPersonID  string // the subject of id_token_hint
-	AuthTimeClaim   bool   // the ID token must say auth_time
 	AccountSelected bool   // the person has answered prompt=select_account
 }
 
@@ -168,7 +167,7 @@ func (p *Parameters) readPrompt(q url.Values) error {
 		if err != nil || seconds < 0 {
 			return refuse(InvalidRequest, "The max_age is not a number of seconds.")
 		}
-		p.MaxAge, p.AuthTimeClaim = &seconds, true
+		p.MaxAge = &seconds
 	}
 	if q.Get("claims") != "" {
 		return refuse(InvalidRequest, "The claims parameter is not supported.")

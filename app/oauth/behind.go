@@ -159,3 +159,27 @@ func (r *replayCounter) sweep(now time.Time) {
 		r.since = now
 	}
 }
+
+// refreshLimiter counts the refreshes of grants whose client has a limit, by minute. It is memory only.
+type refreshLimiter struct {
+	mu     sync.Mutex
+	minute int64
+	counts map[string]int
+}
+
+// allow counts one more of a grant and says whether it is within the limit, and else how long until the next minute.
+func (l *refreshLimiter) allow(grantID string, limit int, now time.Time) (wait time.Duration, ok bool) {
+	if limit == 0 {
+		return 0, true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if minute := now.Unix() / 60; minute != l.minute {
+		l.minute, l.counts = minute, map[string]int{}
+	}
+	if l.counts[grantID] >= limit {
+		return time.Duration(60-now.Unix()%60) * time.Second, false
+	}
+	l.counts[grantID]++
+	return 0, true
+}

@@ -28,7 +28,6 @@ type AuthorizationCode struct {
 	Nonce         string
 	CodeChallenge string // empty: PKCE was waived
 	Authentication
-	AuthTimeClaim bool // the ID token must say auth_time (max_age was asked for)
 	IP            string
 	UserAgent     string
 	CreatedAt     time.Time

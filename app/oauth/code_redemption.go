@@ -93,7 +93,7 @@ func (s *Server) codeReplayed(ctx context.Context, code *AuthorizationCode, r *T
 func (s *Server) redeem(ctx context.Context, client *Client, owner *Owner, code *AuthorizationCode, r *TokenRequest, now Instant) (*TokenResponse, error) {
 	g := Grant{
 		ID: rand.Text(), PersonID: code.PersonID, ClientID: client.ID, SessionID: code.SessionID,
-		Scope: code.Scope, Resources: code.Resources, Authentication: code.Authentication, AuthTimeClaim: code.AuthTimeClaim,
+		Scope: code.Scope, Resources: code.Resources, Authentication: code.Authentication,
 		IP: code.IP, UserAgent: code.UserAgent, Offline: code.Scope.Has(ScopeOfflineAccess),
 		CreatedAt: now.Wall, EndsAt: now.Deadline.Add(client.Policy.AccessTokenLifetime), Version: 1,
 	}

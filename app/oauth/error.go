@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Code is a registered error code: RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8707 §2, OpenID
@@ -53,6 +54,7 @@ type Error struct {
 	Description string // ASCII without quotes and backslashes, RFC 6749 §5.2
 	Detail      string
 	Err         error
+	RetryAfter  time.Duration // not zero: too many requests, come back then
 }
 
 // Error gives the whole error for the operator's log.

@@ -14,7 +14,6 @@ type Grant struct {
 	Scope     Scope
 	Resources []string
 	Authentication
-	AuthTimeClaim bool
 	IP            string // of the code's authorization
 	UserAgent     string
 	Offline       bool // offline_access was granted: it survives the sign-out of its session

@@ -67,6 +67,7 @@ type Policy struct {
 	AccessTokenFormat   Format
 	IDTokenAlg          string // RS256 or ES256
 	MaxGrants           int    // live grants a person and client; the oldest idle one is evicted
+	RefreshLimit        int    // refreshes a minute and grant; 0: no limit
 	ScopesOnRefresh     Scope  // which scopes survive a refresh; nil: all that were granted
 	OnReuse             OnReuse
 	StaleGenerations    int // how far behind a recent token may be and still be refused without revoking
@@ -119,6 +120,8 @@ func (p Policy) Validate(authMethod AuthMethod) error {
 		return bad("id-token-alg: must be RS256 or ES256")
 	case p.MaxGrants < 1 || p.MaxGrants > 1000:
 		return bad("max-grants: must be from 1 to 1000")
+	case p.RefreshLimit < 0 || p.RefreshLimit > 100_000:
+		return bad("refresh-limit: must be from 0 (no limit) to 100000 a minute")
 	case p.OnReuse != ReuseRevokes && p.OnReuse != ReuseReports:
 		return bad("on-reuse: must be revoke or report")
 	case p.StaleGenerations < 0 || p.StaleGenerations > staleGenerations:

@@ -42,7 +42,13 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 	if why := state.ended(now); why != "" {
 		return nil, s.refused(state, token, r, now, why)
 	}
-	switch v := state.judge(token, client.Policy, now); v {
+	v := state.judge(token, client.Policy, now)
+	if v == verdictCurrent || v == verdictReplay {
+		if wait, ok := s.limiter.allow(state.ID, client.Policy.RefreshLimit, now.Wall); !ok {
+			return nil, &Error{Code: TemporarilyUnavailable, RetryAfter: wait, Description: "Too many refreshes of this sign-in. Nothing has changed; try again later."}
+		}
+	}
+	switch v {
 	case verdictCurrent:
 		return s.rotate(ctx, client, state, token, r, now)
 	case verdictReplay:

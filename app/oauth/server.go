@@ -34,6 +34,7 @@ type Server struct {
 	windows *windowKeys
 	behind  *behind
 	replays replayCounter
+	limiter refreshLimiter
 	reload  sync.Mutex
 }
 

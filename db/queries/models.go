@@ -63,6 +63,7 @@ type Client struct {
 	SecretCreatedAt         *int64
 	OldSecretHash           []byte
 	OldSecretHint           *string
+	OldSecretCreatedAt      *int64
 	OldSecretEndsAt         *int64
 	Preset                  string
 	Refresh                 string
@@ -74,6 +75,8 @@ type Client struct {
 	AccessTokenFormat       string
 	IDTokenAlg              string
 	MaxGrants               int64
+	RefreshLimit            int64
+	RefreshLimit            int64
 	ScopesOnRefresh         *string
 	OnReuse                 string
 	StaleGenerations        int64
@@ -95,7 +98,6 @@ type Code struct {
 	Nonce         string
 	CodeChallenge string
 	AuthTime      int64
-	AuthTimeClaim *int64
 	ACR           string
 	AMR           string
 	IP            string
@@ -129,7 +131,6 @@ type Grant struct {
 	Scope         string
 	Resources     string
 	AuthTime      int64
-	AuthTimeClaim *int64
 	ACR           string
 	AMR           string
 	IP            string
@@ -161,6 +162,52 @@ type GrantMoment struct {
 	UserAgent  string
 	Detail     string
 	RequestID  string
+}
+
+type GrantState struct {
+	ID                        string
+	PersonID                  string
+	ClientID                  string
+	SessionID                 string
+	Scope                     string
+	Resources                 string
+	AuthTime                  int64
+	ACR                       string
+	AMR                       string
+	IP                        string
+	UserAgent                 string
+	OfflineAt                 *int64
+	CreatedAt                 int64
+	EndsAt                    int64
+	RevokedAt                 *int64
+	RevokedReason             *string
+	ReuseClass                *string
+	Version                   int64
+	PersonName                *string
+	PersonEmail               *string
+	PersonEmailVerifiedAt     *int64
+	PersonDisabledAt          *int64
+	PersonDeletedAt           *int64
+	PersonGrantsRevokedBefore *int64
+	PersonVersion             *int64
+	ClientDisabledAt          *int64
+	ClientGrantsRevokedBefore *int64
+	ClientVersion             *int64
+	TokenID                   []byte
+	Generation                *int64
+	Epoch                     *int64
+	CurrentHash               []byte
+	PreviousHash              []byte
+	Nonce                     []byte
+	WindowKeyID               *int64
+	WindowEnd                 *int64
+	RotatedAt                 *int64
+	IdleDeadline              *int64
+	AbsoluteDeadline          *int64
+	LastUsedAt                *int64
+	LastIP                    *string
+	LastUserAgent             *string
+	Ring                      []byte
 }
 
 type Key struct {
@@ -209,6 +256,15 @@ type RefreshToken struct {
 	LastUserAgent    string
 	Thumbprint       *string
 	Ring             []byte
+}
+
+type Revocation struct {
+	ID        int64
+	PersonID  *string
+	ClientID  *string
+	Covers    int64
+	Reason    string
+	RevokedAt int64
 }
 
 type RevokedAccessToken struct {

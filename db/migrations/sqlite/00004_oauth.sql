@@ -57,6 +57,7 @@ CREATE TABLE clients (
     id_token_alg               TEXT NOT NULL,
     max_grants                 INTEGER NOT NULL,
     refresh_limit              INTEGER NOT NULL,
+    refresh_limit              INTEGER NOT NULL,
     scopes_on_refresh          TEXT,
     on_reuse                   TEXT NOT NULL,
     stale_generations          INTEGER NOT NULL,
@@ -178,6 +179,7 @@ CREATE UNIQUE INDEX refresh_tokens_grant ON refresh_tokens (grant_id);
 -- A grant with its refresh token, if it has one, and with all that decides whether it is alive. A person or client that is
 -- gone leaves its columns null.
 CREATE VIEW grant_states AS
+SELECT g.id, g.person_id, g.client_id, g.session_id, g.scope, g.resources, g.auth_time, g.acr, g.amr, g.ip,
        g.user_agent, g.offline_at, g.created_at, g.ends_at, g.revoked_at, g.revoked_reason, g.reuse_class, g.version,
        p.name AS person_name, p.email AS person_email, p.email_verified_at AS person_email_verified_at,
        p.disabled_at AS person_disabled_at, p.deleted_at AS person_deleted_at,

@@ -1,0 +1,37 @@
+-- name: AuthorizationRequest :one
+SELECT *
+FROM authorization_requests
+WHERE id = @id;
+
+-- name: PutAuthorizationRequest :execrows
+-- Creates, or replaces the parameters of the same browser's request.
+INSERT INTO authorization_requests (id, browser_hash, client_id, parameters, created_at, expires_at)
+VALUES (@id, @browser_hash, @client_id, @parameters, @created_at, @expires_at)
+ON CONFLICT (id) DO UPDATE SET parameters = excluded.parameters
+WHERE authorization_requests.browser_hash = excluded.browser_hash AND authorization_requests.client_id = excluded.client_id;
+
+-- name: CountAuthorizationRequests :one
+SELECT COUNT(*)
+FROM authorization_requests;
+
+-- name: DeleteOldestAuthorizationRequests :execrows
+DELETE FROM authorization_requests
+WHERE id IN (
+    SELECT r.id
+    FROM authorization_requests r
+    ORDER BY r.expires_at
+    LIMIT @lim);
+
+-- name: DeleteAuthorizationRequest :execrows
+-- One row for the one caller that ends it.
+DELETE FROM authorization_requests
+WHERE id = @id;
+
+-- name: SweepAuthorizationRequests :execrows
+DELETE FROM authorization_requests
+WHERE id IN (
+    SELECT r.id
+    FROM authorization_requests r
+    WHERE r.expires_at <= @now
+    ORDER BY r.expires_at
+    LIMIT @lim);

@@ -1,0 +1,22 @@
+-- name: Consent :one
+SELECT *
+FROM consents
+WHERE person_id = @person_id AND client_id = @client_id;
+
+-- name: PutConsent :exec
+INSERT INTO consents (person_id, client_id, scope, resources, given_at)
+VALUES (@person_id, @client_id, @scope, @resources, @given_at)
+ON CONFLICT (person_id, client_id) DO UPDATE
+SET scope = excluded.scope, resources = excluded.resources, given_at = excluded.given_at;
+
+-- name: DeleteConsent :execrows
+DELETE FROM consents
+WHERE person_id = @person_id AND client_id = @client_id;
+
+-- name: DeleteConsentsOfClient :exec
+DELETE FROM consents
+WHERE client_id = @client_id;
+
+-- name: DeleteConsentsOfPerson :exec
+DELETE FROM consents
+WHERE person_id = @person_id;

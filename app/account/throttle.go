@@ -1,0 +1,263 @@
+package account
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/bits"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"regrant/app/audit"
+)
+
+// Throttling of guesses (WEB-36). Each guess is counted, in the database and before the password is looked at, so that
+// guesses made at once all count; a right password gives its count back. Four counters are kept:
+//
+//   - of the account, known or not: after some free failures it delays, twice as long each time. After Limits.Hard
+//     failures in a row only devices that this person has signed in with before get in, until one of them does or the
+//     password is set anew (NIST SP 800-63B-4 §3.2.2);
+//   - of the address, IPv4 whole and IPv6 by /64: a bucket that leaks;
+//   - of everybody: a bucket too. While it is full, accounts and addresses have fewer free failures. It refuses nobody
+//     by itself, else a stranger could lock everybody out;
+//   - of a device that this person has signed in with before, in place of the other three. So whoever guesses at an
+//     account delays other strangers, not its owner.
+//
+// Nothing here depends on whether an account exists, and being throttled ends neither sessions nor grants (T22).
+
+// Limits say how many failures are free and what the next ones cost.
+type Limits struct {
+	Free       int64         // failures of an account or device before the first delay
+	FirstDelay time.Duration // after that many; doubled by each further failure
+	MaxDelay   time.Duration
+	Hard       int64         // failures in a row before only known devices get in
+	PerFailure time.Duration // how much longer an account's failures are remembered for each of them
+
+	AddressBurst int64         // failures of an address at once …
+	AddressEvery time.Duration // … and one more in each of these
+	GlobalBurst  int64
+	GlobalEvery  time.Duration
+
+	PressedFree         int64 // Free and AddressBurst while the bucket of everybody is full
+	PressedAddressBurst int64
+}
+
+// DefaultLimits returns what NIST allows and people bear.
+func DefaultLimits() Limits {
+	return Limits{
+		Free: 5, FirstDelay: time.Second, MaxDelay: 15 * time.Minute, Hard: 100, PerFailure: 4 * 24 * time.Hour,
+		AddressBurst: 20, AddressEvery: 30 * time.Second,
+		GlobalBurst: 1000, GlobalEvery: 5 * time.Second,
+		PressedFree: 2, PressedAddressBurst: 3,
+	}
+}
+
+// ThrottledError says how long to wait before the next attempt is looked at. It is the same for accounts that exist and
+// that don't.
+type ThrottledError struct{ RetryAfter time.Duration }
+
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("account: too many attempts, try again in %s", e.RetryAfter.Round(time.Second))
+}
+
+// Counter is one row of failures. The zero value has none.
+type Counter struct {
+	Failures  int64
+	FailedAt  time.Time
+	ExpiresAt time.Time // then it is as if there were none; for a bucket, when it will have leaked empty
+}
+
+// Counters are what one guess is weighed against.
+type Counters struct {
+	Account, Address, Global Counter
+	Device                   Counter
+	KnownDevice              bool // the person has signed in with this device before
+}
+
+// Guess is one try of a password, as the store counts it.
+type Guess struct {
+	Email      string // canonical, empty if it cannot be an address
+	DeviceHash string // empty if the browser showed none
+	At         time.Time
+	Limits     Limits
+
+	AccountCounter, DeviceCounter, AddressCounter, GlobalCounter string // names of counters; empty: not counted
+}
+
+func newGuess(l Limits, email, device string, o audit.Origin, now time.Time) Guess {
+	g := Guess{
+		DeviceHash: device, At: now, Limits: l,
+		AccountCounter: counterName("account", CanonicalEmail(email)),
+		AddressCounter: addressCounter(o.IP),
+		GlobalCounter:  "global",
+	}
+	g.Email, _ = ParseEmail(email)
+	if device != "" {
+		g.DeviceCounter = counterName("device", CanonicalEmail(email), device)
+	}
+	return g
+}
+
+// counterName hashes what was typed: people type passwords into the wrong field, and the table must stay narrow.
+func counterName(kind string, parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return kind + ":" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
+}
+
+func addressCounter(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ""
+	}
+	addr = addr.Unmap().WithZone("")
+	n := 32
+	if addr.Is6() {
+		n = 64
+	}
+	prefix, err := addr.Prefix(n)
+	if err != nil {
+		return "" // unreachable: n fits the family
+	}
+	return "address:" + prefix.String()
+}
+
+// known reports whether the guess is counted on its device alone. A device that has used up its own failures is a
+// stranger's again.
+func (l Limits) known(c Counters, now time.Time) bool {
+	return c.KnownDevice && c.Device.alive(now).Failures < l.Hard
+}
+
+// Wait returns how long this guess must wait, 0 if it may be made now.
+func (l Limits) Wait(c Counters, now time.Time) time.Duration {
+	if l.known(c, now) {
+		return l.delay(c.Device.alive(now), l.Free, now)
+	}
+	account := c.Account.alive(now)
+	if account.Failures >= l.Hard {
+		return l.MaxDelay
+	}
+	free, burst := l.Free, l.AddressBurst
+	if level(c.Global, l.GlobalEvery, now) >= l.GlobalBurst {
+		free, burst = l.PressedFree, l.PressedAddressBurst
+	}
+	wait := l.delay(account, free, now)
+	if n := level(c.Address, l.AddressEvery, now); n >= burst {
+		wait = max(wait, min(c.Address.ExpiresAt.Sub(now)-time.Duration(burst-1)*l.AddressEvery, l.MaxDelay))
+	}
+	return wait
+}
+
+// Count returns the counters with this guess among the failures.
+func (l Limits) Count(c Counters, now time.Time) Counters {
+	if l.known(c, now) {
+		c.Device = l.fail(c.Device, now)
+		return c
+	}
+	c.Account = l.fail(c.Account, now)
+	c.Address = fill(c.Address, l.AddressEvery, l.AddressBurst, now)
+	c.Global = fill(c.Global, l.GlobalEvery, l.GlobalBurst, now)
+	return c
+}
+
+// GiveBack returns the counters after the guess that was counted turned out right. Failures in a row end with it; an
+// address gets only its own guess back, else one's own account would pay for guesses at others.
+func (l Limits) GiveBack(c Counters, now time.Time) Counters {
+	known := l.known(c, now)
+	c.Account, c.Device = Counter{}, Counter{}
+	if !known {
+		c.Address = drain(c.Address, l.AddressEvery, now)
+		c.Global = drain(c.Global, l.GlobalEvery, now)
+	}
+	return c
+}
+
+// Events returns what the log is to say of a guess that was counted in c and turned out wrong: each failure by itself,
+// and when delays begin. While everybody's bucket is full, one failure in ever more is enough, for strangers must not
+// be able to fill the disk (WEB-65).
+func (l Limits) Events(c Counters, failed audit.Event) []audit.Event {
+	now := failed.At
+	counter, known := c.Account, l.known(c, now)
+	if known {
+		counter = c.Device
+	}
+	full := level(c.Global, l.GlobalEvery, now) >= l.GlobalBurst
+	if n := c.Global.Failures; !known && full && bits.OnesCount64(uint64(n)) != 1 {
+		return nil
+	}
+	failed.Detail = audit.Details("failures", strconv.FormatInt(counter.Failures, 10))
+	events := []audit.Event{failed}
+	if counter.Failures == l.Free || counter.Failures == l.Hard {
+		failed.Kind = audit.SignInThrottled
+		events = append(events, failed)
+	}
+	return events
+}
+
+// alive returns the counter, or none if it is too old to count.
+func (c Counter) alive(now time.Time) Counter {
+	if !now.Before(c.ExpiresAt) {
+		return Counter{}
+	}
+	return c
+}
+
+// delay returns what is left of the delay after the last failure.
+func (l Limits) delay(c Counter, free int64, now time.Time) time.Duration {
+	if c.Failures < free {
+		return 0
+	}
+	delay := l.MaxDelay
+	if over := c.Failures - free; over < 32 {
+		delay = min(l.FirstDelay<<over, l.MaxDelay)
+	}
+	// A clock that went back must not lengthen it.
+	return max(0, delay-max(0, now.Sub(c.FailedAt)))
+}
+
+func (l Limits) fail(c Counter, now time.Time) Counter {
+	n := c.alive(now).Failures + 1
+	return Counter{Failures: n, FailedAt: now, ExpiresAt: now.Add(time.Duration(min(n, l.Hard)) * l.PerFailure)}
+}
+
+// level returns how much is in a bucket from which one leaks in each every.
+func level(c Counter, every time.Duration, now time.Time) int64 {
+	left := c.ExpiresAt.Sub(now)
+	if c.ExpiresAt.IsZero() || left <= 0 {
+		return 0
+	}
+	return int64((left + every - 1) / every)
+}
+
+// fill puts one into a bucket. It holds burst and one more, whatever the clock did.
+func fill(c Counter, every time.Duration, burst int64, now time.Time) Counter {
+	full := now.Add(time.Duration(burst+1) * every)
+	c = c.alive(now)
+	if c.ExpiresAt.Before(now) {
+		c.ExpiresAt = now
+	}
+	c.ExpiresAt = c.ExpiresAt.Add(every)
+	if c.ExpiresAt.After(full) {
+		c.ExpiresAt = full
+	}
+	return Counter{Failures: c.Failures + 1, FailedAt: now, ExpiresAt: c.ExpiresAt}
+}
+
+func drain(c Counter, every time.Duration, now time.Time) Counter {
+	c = c.alive(now)
+	c.Failures, c.ExpiresAt = max(0, c.Failures-1), c.ExpiresAt.Add(-every)
+	return c.alive(now)
+}
+
+// IsThrottled returns the wait, if err says that there is one.
+func IsThrottled(err error) (time.Duration, bool) {
+	var e *ThrottledError
+	if errors.As(err, &e) {
+		return e.RetryAfter, true
+	}
+	return 0, false
+}

@@ -10,7 +10,7 @@ import (
 )
 
 const client = `-- name: Client :one
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, clients.refresh_limit, clients.refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at
 FROM clients
 WHERE id = $1
 `
@@ -46,7 +46,6 @@ func (q *Queries) Client(ctx context.Context, id string) (Client, error) {
 		&i.IDTokenAlg,
 		&i.MaxGrants,
 		&i.RefreshLimit,
-		&i.RefreshLimit,
 		&i.ScopesOnRefresh,
 		&i.OnReuse,
 		&i.StaleGenerations,
@@ -60,7 +59,7 @@ func (q *Queries) Client(ctx context.Context, id string) (Client, error) {
 }
 
 const clients = `-- name: Clients :many
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, clients.refresh_limit, clients.refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at
 FROM clients
 ORDER BY name, id
 `
@@ -101,7 +100,6 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 			&i.AccessTokenFormat,
 			&i.IDTokenAlg,
 			&i.MaxGrants,
-			&i.RefreshLimit,
 			&i.RefreshLimit,
 			&i.ScopesOnRefresh,
 			&i.OnReuse,

@@ -76,7 +76,6 @@ type Client struct {
 	IDTokenAlg              string
 	MaxGrants               int64
 	RefreshLimit            int64
-	RefreshLimit            int64
 	ScopesOnRefresh         *string
 	OnReuse                 string
 	StaleGenerations        int64

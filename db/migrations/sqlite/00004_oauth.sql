@@ -57,7 +57,6 @@ CREATE TABLE clients (
     id_token_alg               TEXT NOT NULL,
     max_grants                 INTEGER NOT NULL,
     refresh_limit              INTEGER NOT NULL,
-    refresh_limit              INTEGER NOT NULL,
     scopes_on_refresh          TEXT,
     on_reuse                   TEXT NOT NULL,
     stale_generations          INTEGER NOT NULL,

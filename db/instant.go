@@ -1,0 +1,25 @@
+package db
+
+import "time"
+
+// The database holds instants as microseconds UTC, and null where nothing has happened.
+
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func instant(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+func microsOrNull(t *time.Time) *int64 {
+	if t == nil {
+		return nil
+	}
+	us := t.UnixMicro()
+	return &us
+}
+
+func instantOrNil(us *int64) *time.Time {
+	if us == nil {
+		return nil
+	}
+	t := instant(*us)
+	return &t
+}

@@ -57,7 +57,7 @@ func (f formats) forReader(texts language.Tag, wanted []language.Tag) locales.Tr
 // Date returns the day of at in UTC, as "Nov 22, 2026".
 func (t *Text) Date(at time.Time) string { return t.format.FmtDateMedium(at.UTC()) }
 
-// DateTime returns day and minute of at in UTC, and says so, as "Nov 22, 2026, 2:03 PM UTC".
+// DateTime returns day and minute of at in UTC, and says so, as "Nov 22, 2026, 2:03 pm UTC".
 func (t *Text) DateTime(at time.Time) string {
 	at = at.UTC()
 	return t.T("time.date_time", "Date", t.format.FmtDateMedium(at), "Time", t.format.FmtTimeShort(at))

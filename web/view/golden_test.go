@@ -25,6 +25,9 @@ func TestPagesAreAsReviewed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join("testdata", name+".html")
 			got := readable(render(t, page))
+			if strings.Contains(got, "no value") {
+				t.Errorf("a message lacks a value:\n%s", got)
+			}
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)

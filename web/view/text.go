@@ -25,10 +25,11 @@ type Catalogue struct {
 
 // NewCatalogue reads the embedded messages, one TOML file a language; English is the first and the fallback. It panics
 // where a file cannot be read, which a test would have seen.
-func NewCatalogue() *Catalogue {
+func NewCatalogue() *Catalogue { return newCatalogue(assets.Text()) }
+
+func newCatalogue(texts fs.FS) *Catalogue {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
-	texts := assets.Text()
 	names, err := fs.Glob(texts, "*.toml")
 	if err != nil {
 		panic("view.NewCatalogue: " + err.Error()) // unreachable: the pattern is well formed
@@ -47,13 +48,7 @@ func NewCatalogue() *Catalogue {
 // For returns the texts in the language that suits best what the reader accepts: values of Accept-Language
 // (RFC 9110 §12.5.4) or of ui_locales, the most wanted first. Without a match it is English.
 func (c *Catalogue) For(acceptLanguage ...string) *Text {
-	var wanted []language.Tag
-	for _, value := range acceptLanguage {
-		tags, _, err := language.ParseAcceptLanguage(strings.ReplaceAll(value, " ", ","))
-		if err == nil {
-			wanted = append(wanted, tags...)
-		}
-	}
+	wanted := accepted(acceptLanguage)
 	_, i, _ := c.matcher.Match(wanted...)
 	tag := c.tags[i]
 	return &Text{
@@ -61,6 +56,26 @@ func (c *Catalogue) For(acceptLanguage ...string) *Text {
 		localizer: i18n.NewLocalizer(c.bundle, tag.String()),
 		format:    c.formats.forReader(tag, wanted),
 	}
+}
+
+// accepted parses the values. One language that nobody knows must not lose the others of its value.
+func accepted(values []string) (wanted []language.Tag) {
+	for _, value := range values {
+		if !strings.ContainsAny(value, ",;") {
+			value = strings.Join(strings.Fields(value), ",") // ui_locales separates by spaces
+		}
+		tags, _, err := language.ParseAcceptLanguage(value)
+		if err == nil {
+			wanted = append(wanted, tags...)
+			continue
+		}
+		for part := range strings.SplitSeq(value, ",") {
+			if tags, _, err := language.ParseAcceptLanguage(part); err == nil {
+				wanted = append(wanted, tags...)
+			}
+		}
+	}
+	return wanted
 }
 
 // Text gives texts, numbers and times in one reader's language.

@@ -1,0 +1,152 @@
+package view
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+
+	"regrant/assets"
+)
+
+// pluralForms are the keys under which a message has the forms of CLDR instead of one text.
+var pluralForms = []string{"zero", "one", "two", "few", "many", "other"}
+
+// messages returns the texts of a message file by key; plural forms joined.
+func messages(t *testing.T, file string) map[string]string {
+	t.Helper()
+	var tables map[string]any
+	if _, err := toml.DecodeFS(assets.Text(), file, &tables); err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{}
+	var walk func(prefix string, value any)
+	walk = func(prefix string, value any) {
+		table, ok := value.(map[string]any)
+		if !ok {
+			texts[prefix] += fmt.Sprint(value)
+			return
+		}
+		for key, below := range table {
+			if slices.Contains(pluralForms, key) {
+				walk(prefix, below)
+			} else {
+				walk(strings.TrimPrefix(prefix+"."+key, "."), below)
+			}
+		}
+	}
+	walk("", tables)
+	return texts
+}
+
+var (
+	literal = regexp.MustCompile(`"([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*)"`)
+	asked   = regexp.MustCompile(`(?:\.[TN]\(|rich\([^"\n]*?,\s*)"([^"]+)"`)
+)
+
+// sources returns the code of the product that may ask for messages, without what is generated and without tests.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	code := map[string]string{}
+	for _, dir := range []string{".", "..", "../../cmd/regrant"} {
+		for _, pattern := range []string{"*.go", "*.templ"} {
+			files, err := filepath.Glob(filepath.Join(dir, pattern))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				if strings.HasSuffix(file, "_test.go") || strings.HasSuffix(file, "_templ.go") {
+					continue
+				}
+				source, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				code[file] = string(source)
+			}
+		}
+	}
+	return code
+}
+
+func TestEveryMessageThatIsAskedForExists(t *testing.T) {
+	texts := messages(t, "en.toml")
+	tables := map[string]bool{}
+	for key := range texts {
+		if table, _, nested := strings.Cut(key, "."); nested {
+			tables[table] = true
+		}
+	}
+	seen := 0
+	for file, source := range sources(t) {
+		for _, m := range asked.FindAllStringSubmatch(source, -1) {
+			seen++
+			if _, ok := texts[m[1]]; !ok {
+				t.Errorf("%s asks for %q, which en.toml lacks", file, m[1])
+			}
+		}
+		// Keys also stand in constants and tables, where nothing marks them but their first word.
+		if filepath.Dir(file) != "." {
+			continue
+		}
+		for _, m := range literal.FindAllStringSubmatch(source, -1) {
+			table, _, nested := strings.Cut(m[1], ".")
+			if _, ok := texts[m[1]]; nested && tables[table] && !ok {
+				t.Errorf("%s names %q, which en.toml lacks", file, m[1])
+			}
+		}
+	}
+	if seen < 50 {
+		t.Errorf("found only %d requests for messages: the pattern misses them", seen)
+	}
+}
+
+func TestEveryMessageIsUsed(t *testing.T) {
+	used := map[string]bool{}
+	for _, source := range sources(t) {
+		for _, m := range literal.FindAllStringSubmatch(source, -1) {
+			used[m[1]] = true
+		}
+	}
+	for key := range messages(t, "en.toml") {
+		if !used[key] {
+			t.Errorf("nothing uses %q", key)
+		}
+	}
+}
+
+func TestEveryLanguageHasTheMessagesOfEnglish(t *testing.T) {
+	files, err := fs.Glob(assets.Text(), "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(files, "en.toml") {
+		t.Fatal("no en.toml among", files)
+	}
+	placeholder := regexp.MustCompile(`{{.*?}}`)
+	english := messages(t, "en.toml")
+	for _, file := range files {
+		texts := messages(t, file)
+		for key, text := range texts {
+			for _, name := range placeholder.FindAllString(text, -1) {
+				if !strings.Contains(english[key], name) {
+					t.Errorf("%s: %q uses %s, which nobody fills in", file, key, name)
+				}
+			}
+			if strings.TrimSpace(text) == "" || strings.ContainsAny(text, "<>\x00") {
+				t.Errorf("%s: %q is empty or holds markup: %q", file, key, text)
+			}
+		}
+		for key := range english {
+			if _, ok := texts[key]; !ok {
+				t.Errorf("%s lacks %q", file, key)
+			}
+		}
+	}
+}

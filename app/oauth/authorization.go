@@ -123,7 +123,7 @@ func (s *Server) Decide(ctx context.Context, id string, browserHash []byte, who 
 func (s *Server) liveClient(ctx context.Context, id string) (*Client, error) {
 	client, err := s.store.Client(ctx, id)
 	if errors.Is(err, ErrNotFound) || err == nil && client.DisabledAt != nil {
-		return nil, refusef(InvalidRequest, "The application is not registered here, or it was disabled.", "client_id=%q", printable(id))
+		return nil, &Error{Code: InvalidRequest, Err: ErrUnknownClient, Description: "The application is not registered here, or it was disabled.", Detail: "client_id=" + printable(id)}
 	}
 	return client, fault("read client", err)
 }
@@ -148,7 +148,7 @@ func (s *Server) pending(ctx context.Context, id string, browserHash []byte) (*C
 // another browser.
 func endedRequest(err error) error {
 	if errors.Is(err, ErrSpent) || errors.Is(err, ErrNotFound) {
-		return &Error{Code: InvalidRequest, Err: errOver,
+		return &Error{Code: InvalidRequest, Err: ErrOver,
 			Description: "This sign-in is over: it was finished already, took too long, or began in another browser. Go back to the application and start again."}
 	}
 	return fault("end authorization request", err)
@@ -159,7 +159,7 @@ func endedRequest(err error) error {
 func (s *Server) redirected(p *Parameters, err error) error {
 	var redirect *RedirectError
 	var e *Error
-	if err == nil || errors.As(err, &redirect) || errors.Is(err, errOver) {
+	if err == nil || errors.As(err, &redirect) || errors.Is(err, ErrOver) {
 		return err
 	}
 	if !errors.As(err, &e) {
@@ -167,9 +167,6 @@ func (s *Server) redirected(p *Parameters, err error) error {
 	}
 	return &RedirectError{Cause: e, RedirectURI: p.RedirectURI, State: p.State, Issuer: s.issuer}
 }
-
-// errOver marks an error about a request that has ended.
-var errOver = errors.New("oauth: the authorization request is over")
 
 // proceed decides the next step. Every path to a code leads through it, so nothing that one path checks is missing on
 // another.

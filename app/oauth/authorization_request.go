@@ -65,7 +65,7 @@ func provenClient(q url.Values, find func(id string) (*Client, error)) (*Client,
 		return nil, "", err
 	}
 	if id == "" {
-		return nil, "", refuse(InvalidRequest, "The client_id is missing.")
+		return nil, "", &Error{Code: InvalidRequest, Err: ErrUnknownClient, Description: "The client_id is missing."}
 	}
 	client, err := find(id)
 	if err != nil {

@@ -28,13 +28,13 @@ type AuthorizationCode struct {
 	Nonce         string
 	CodeChallenge string // empty: PKCE was waived
 	Authentication
-	IP            string
-	UserAgent     string
-	CreatedAt     time.Time
-	ExpiresAt     time.Time
-	Tries         int // redemptions that failed on their verifier or redirect URI
-	SpentAt       *time.Time
-	GrantID       string // the grant that it was redeemed for
+	IP        string
+	UserAgent string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	Tries     int // redemptions that failed on their verifier or redirect URI
+	SpentAt   *time.Time
+	GrantID   string // the grant that it was redeemed for
 }
 
 // newSecret makes a random 256-bit value with a prefix, and its hash.

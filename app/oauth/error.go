@@ -48,6 +48,13 @@ var (
 	ErrSpent    = errors.New("oauth: used before")       // a one-time thing was used before
 )
 
+// Causes of an [*Error] before the redirect URI is proven, for the words of the page.
+var (
+	ErrUnknownClient = errors.New("oauth: unknown or disabled client")
+	ErrRedirectURI   = errors.New("oauth: redirect URI is not registered")
+	ErrOver          = errors.New("oauth: the authorization request is over")
+)
+
 // Error is what the engine says to a client. Code and Description travel; Detail and Err stay home, for the log.
 type Error struct {
 	Code        Code

@@ -143,12 +143,12 @@ func (c *Client) redirectURI(requested string) (string, error) {
 		if len(c.RedirectURIs) == 1 {
 			return c.RedirectURIs[0], nil
 		}
-		return "", refuse(InvalidRequest, "The redirect_uri is missing, and the application has registered more than one.")
+		return "", &Error{Code: InvalidRequest, Err: ErrRedirectURI, Description: "The redirect_uri is missing, and the application has not registered exactly one."}
 	}
 	for _, registered := range c.RedirectURIs {
 		if matchRedirectURI(registered, requested) {
 			return requested, nil
 		}
 	}
-	return "", refuse(InvalidRequest, "The redirect_uri is not one that the application has registered.")
+	return "", &Error{Code: InvalidRequest, Err: ErrRedirectURI, Description: "The redirect_uri is not one that the application has registered."}
 }

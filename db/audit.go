@@ -29,7 +29,7 @@ func (tx *Tx) audit(ctx context.Context, e audit.Event) error {
 	e.UserAgent, e.Detail = audit.Clean(e.UserAgent, 400), audit.Clean(e.Detail, 4000)
 	e.Hash = e.Chain(chain.HeadHash)
 	if err := tx.InsertAuditEvent(ctx, queries.InsertAuditEventParams{
-		Seq: e.Seq, At: micros(e.At), Kind: string(e.Kind), Actor: string(e.Actor), ActorID: e.ActorID, Ip: e.IP,
+		Seq: e.Seq, At: micros(e.At), Kind: string(e.Kind), Actor: string(e.Actor), ActorID: e.ActorID, IP: e.IP,
 		UserAgent: e.UserAgent, RequestID: e.RequestID, PersonID: e.PersonID, ClientID: e.ClientID, GrantID: e.GrantID,
 		Result: e.Result, Detail: e.Detail, Hash: e.Hash,
 	}); err != nil {
@@ -155,7 +155,7 @@ func auditEvents(rows []queries.AuditEvent) []audit.Event {
 		events[i] = audit.Event{
 			Seq: r.Seq, At: instant(r.At), Kind: audit.Kind(r.Kind),
 			Origin: audit.Origin{
-				Actor: audit.Actor(r.Actor), ActorID: r.ActorID, IP: r.Ip, UserAgent: r.UserAgent, RequestID: r.RequestID,
+				Actor: audit.Actor(r.Actor), ActorID: r.ActorID, IP: r.IP, UserAgent: r.UserAgent, RequestID: r.RequestID,
 			},
 			PersonID: r.PersonID, ClientID: r.ClientID, GrantID: r.GrantID, Result: r.Result, Detail: r.Detail, Hash: r.Hash,
 		}

@@ -92,7 +92,7 @@ func open(ctx context.Context, path string, opts Options) (*DB, error) {
 	readOnly.SetMaxIdleConns(opts.Readers)
 
 	d := &DB{opts: opts, path: path}
-	d.readers = &readers{db: d, pool: readOnly, slots: make(chan struct{}, opts.Readers)}
+	d.readers = &readers{db: d, pool: readOnly, slots: make(chan struct{}, opts.Readers), closed: make(chan struct{})}
 	d.writer = &writer{
 		pool:      pool,
 		queue:     make(chan *job, opts.QueueLength),
@@ -172,7 +172,25 @@ func lockForMigration(ctx context.Context, path string, opts Options) (*ServerLo
 
 // tryWriting takes the write lock and gives it back, without a change.
 func tryWriting(ctx context.Context, pool *sql.DB) error {
-	tx, err := pool.BeginTx(ctx, nil)
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// SQLite opens a read-only file without complaint, and begins a transaction on it that only reads.
+	err = conn.Raw(func(c any) error {
+		readOnly, err := c.(interface {
+			IsReadOnly(schema string) (bool, error)
+		}).IsReadOnly("main")
+		if readOnly {
+			return errReadOnlyFile
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}

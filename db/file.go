@@ -76,8 +76,8 @@ func makePrivate(path string) error {
 			return err
 		}
 		if info.Mode().Perm()&0o077 != 0 {
-			if err := os.Chmod(name, 0o600); err != nil {
-				return fmt.Errorf("%s is open to others and its mode cannot be changed: %w", name, err)
+			if err := os.Chmod(name, info.Mode().Perm()&^0o077); err != nil {
+				return fmt.Errorf("%s can be read by other users and belongs to one of them: %w", name, err)
 			}
 		}
 	}
@@ -116,8 +116,13 @@ func readerDSN(path string, busy time.Duration) string {
 
 func lockDSN(path string) string { return fileURI(path, pragmas(0)) }
 
+var errReadOnlyFile = errors.New("cannot be written; the file and its directory must be writable by this user")
+
 // explain turns an error at opening into a plain sentence. The cause stays in its chain.
 func explain(path string, err error) error {
+	if errors.Is(err, errReadOnlyFile) {
+		return fmt.Errorf("%s %w", path, err)
+	}
 	code, ok := sqliteCode(err)
 	if !ok {
 		return fmt.Errorf("open %s: %w", path, err)
@@ -131,7 +136,7 @@ func explain(path string, err error) error {
 	case sqlite3.SQLITE_CANTOPEN:
 		text = "cannot be opened; the file and its directory must be readable and writable by this user"
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
-		text = "cannot be written; the file and its directory must be writable by this user"
+		text = errReadOnlyFile.Error()
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		text = "is locked by another program"
 	case sqlite3.SQLITE_FULL:

@@ -36,9 +36,10 @@ type readers struct {
 	pool  *sql.DB
 	slots chan struct{}
 
+	closed chan struct{}
+
 	mu   sync.Mutex
 	idle []*session
-	shut bool
 }
 
 func (r *readers) run(ctx context.Context, op string, fn func(*session) error) error {
@@ -49,6 +50,8 @@ func (r *readers) run(ctx context.Context, op string, fn func(*session) error) e
 		defer func() { <-r.slots }()
 	case <-ctx.Done():
 		return fault(op, ctx.Err())
+	case <-r.closed:
+		return fault(op, ErrClosed)
 	}
 	s, err := r.take(ctx)
 	if err != nil {
@@ -73,9 +76,6 @@ func (r *readers) run(ctx context.Context, op string, fn func(*session) error) e
 func (r *readers) take(ctx context.Context) (*session, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.shut {
-		return nil, ErrClosed
-	}
 	if n := len(r.idle); n > 0 {
 		s := r.idle[n-1]
 		r.idle = r.idle[:n-1]
@@ -87,18 +87,12 @@ func (r *readers) take(ctx context.Context) (*session, error) {
 func (r *readers) give(s *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.shut {
-		s.discard()
-		return
-	}
 	r.idle = append(r.idle, s)
 }
 
 // close waits for the readers at work, which have a deadline, and closes all connections.
 func (r *readers) close() {
-	r.mu.Lock()
-	r.shut = true
-	r.mu.Unlock()
+	close(r.closed)
 	for range cap(r.slots) {
 		r.slots <- struct{}{}
 	}

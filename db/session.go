@@ -30,8 +30,13 @@ func openSession(ctx context.Context, pool *sql.DB) (*session, error) {
 	return s, nil
 }
 
-// discard closes the connection itself, rather than handing it back to its pool.
+// discard closes the connection itself, rather than handing it back to its pool. SQLite keeps a closed connection, and
+// its locks, alive until the last statement is finalized, so those go first.
 func (s *session) discard() {
+	_ = s.exec("ROLLBACK")
+	for _, stmt := range s.stmts {
+		_ = stmt.Close()
+	}
 	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = s.conn.Close()
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"regrant/db/queries"
 )
 
@@ -68,9 +70,7 @@ func (w *writer) run() {
 }
 
 func (w *writer) close() {
-	if w.session != nil {
-		_ = w.session.conn.Close()
-	}
+	w.drop()
 	_ = w.pool.Close()
 }
 
@@ -95,15 +95,21 @@ func (w *writer) begin() error {
 	err := w.session.exec("BEGIN IMMEDIATE")
 	if err != nil {
 		w.note(err)
+		if !isLocked(err) {
+			w.drop()
+		}
 	}
 	return err
 }
 
 // rollback ends the transaction after err, and the connection too where it can't be trusted any more.
 func (w *writer) rollback(err error) {
-	// SQLite itself rolls back after some faults, and then has no transaction to end.
-	if isBroken(err) || w.session.exec("ROLLBACK") != nil {
-		w.drop()
+	if !isBroken(err) {
+		end := w.session.exec("ROLLBACK")
+		// A plain error says that SQLite has rolled back already, as it does when the disk is full.
+		if code, _ := sqliteCode(end); end != nil && code != sqlite3.SQLITE_ERROR {
+			w.drop()
+		}
 	}
 	w.note(err)
 }

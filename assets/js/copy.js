@@ -6,7 +6,12 @@ class CopyButton extends HTMLElement {
     if (!navigator.clipboard) return;
     button.addEventListener("click", async () => {
       const source = document.getElementById(this.getAttribute("for"));
-      await navigator.clipboard.writeText((source.value ?? source.textContent).trim());
+      try {
+        await navigator.clipboard.writeText(source.textContent.trim());
+      } catch {
+        getSelection().selectAllChildren(source); // refused: selected, it is one key away
+        return;
+      }
       this.classList.add("done");
       done.textContent = done.dataset.done;
       setTimeout(() => {

@@ -5,13 +5,14 @@ import (
 
 	"regrant/app/account"
 	"regrant/app/audit"
+	"regrant/app/oauth"
 	"regrant/db/queries"
 )
 
 // ResetPassword implements account.Store.
 func (d *DB) ResetPassword(ctx context.Context, id, hash string, g account.Guess, e audit.Event) error {
 	return d.write(ctx, "reset password", func(tx *Tx) error {
-		before, err := tx.endAll(ctx, id, e.At)
+		before, err := tx.endAll(ctx, id, string(oauth.RevokedPassword), e.At)
 		if err != nil {
 			return err
 		}

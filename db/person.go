@@ -94,7 +94,7 @@ func (d *DB) UpdateProfile(ctx context.Context, p account.Person, e audit.Event)
 // DisablePerson implements account.Store.
 func (d *DB) DisablePerson(ctx context.Context, id string, e audit.Event) error {
 	return d.write(ctx, "disable person", func(tx *Tx) error {
-		before, err := tx.endAll(ctx, id, e.At)
+		before, err := tx.endAll(ctx, id, "user_disabled", e.At)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (d *DB) EnablePerson(ctx context.Context, id string, e audit.Event) error {
 // DeletePerson implements account.Store.
 func (d *DB) DeletePerson(ctx context.Context, id string, e audit.Event) error {
 	return d.write(ctx, "delete person", func(tx *Tx) error {
-		before, err := tx.endAll(ctx, id, e.At)
+		before, err := tx.endAll(ctx, id, "user_deleted", e.At)
 		if err != nil {
 			return err
 		}
@@ -149,12 +149,20 @@ func (tx *Tx) living(ctx context.Context, id string) (queries.Person, error) {
 	return p, noPerson(err)
 }
 
-// endAll ends what a person has open and returns the grants_revoked_before that ends their grants. It lies after each
-// living grant, even if the clock went back since that was made.
-func (tx *Tx) endAll(ctx context.Context, id string, at time.Time) (revokedBefore int64, err error) {
+// endAll ends what a person has open and returns the grants_revoked_before that ends their grants, whose rows follow with
+// that reason. No grant is later than it, even if the clock went back since that was made.
+func (tx *Tx) endAll(ctx context.Context, id, reason string, at time.Time) (revokedBefore int64, err error) {
 	p, err := tx.living(ctx, id)
 	if err != nil {
 		return 0, err
+	}
+	last, err := tx.LastOfPerson(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	revokedBefore = max(last, micros(at))
+	if p.GrantsRevokedBefore != nil {
+		revokedBefore = max(revokedBefore, *p.GrantsRevokedBefore)
 	}
 	if err := tx.DeleteOpenCodesOfPerson(ctx, id); err != nil {
 		return 0, err
@@ -165,15 +173,9 @@ func (tx *Tx) endAll(ctx context.Context, id string, at time.Time) (revokedBefor
 	if _, err := tx.endSessions(ctx, id, "", at); err != nil {
 		return 0, err
 	}
-	last, err := tx.LastGrantOfPerson(ctx, id)
-	if err != nil {
-		return 0, err
-	}
-	revokedBefore = max(last, micros(at))
-	if p.GrantsRevokedBefore != nil {
-		revokedBefore = max(revokedBefore, *p.GrantsRevokedBefore)
-	}
-	return revokedBefore, nil
+	return revokedBefore, tx.InsertRevocation(ctx, queries.InsertRevocationParams{
+		PersonID: &id, Covers: revokedBefore, Reason: reason, RevokedAt: micros(at),
+	})
 }
 
 // andAudit appends e if nothing has failed.

@@ -61,12 +61,6 @@ UPDATE people
 SET password_hash = @password_hash
 WHERE id = @id AND password_hash = @seen_hash;
 
--- name: LastGrantOfPerson :one
--- So that grants_revoked_before covers every grant, even when the clock went back since.
-SELECT CAST(COALESCE(MAX(created_at), 0) AS bigint)
-FROM grants
-WHERE person_id = @person_id AND revoked_at IS NULL;
-
 -- name: DeleteOpenCodesOfPerson :exec
 DELETE FROM codes
 WHERE person_id = @person_id AND spent_at IS NULL;

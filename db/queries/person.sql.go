@@ -156,20 +156,6 @@ func (q *Queries) InsertPerson(ctx context.Context, arg InsertPersonParams) (int
 	return result.RowsAffected()
 }
 
-const lastGrantOfPerson = `-- name: LastGrantOfPerson :one
-SELECT CAST(COALESCE(MAX(created_at), 0) AS bigint)
-FROM grants
-WHERE person_id = $1 AND revoked_at IS NULL
-`
-
-// So that grants_revoked_before covers every grant, even when the clock went back since.
-func (q *Queries) LastGrantOfPerson(ctx context.Context, personID string) (int64, error) {
-	row := q.db.QueryRowContext(ctx, lastGrantOfPerson, personID)
-	var column_1 int64
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const listPeople = `-- name: ListPeople :many
 SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at
 FROM people

@@ -46,6 +46,7 @@ type DB struct {
 	readers *readers
 	damaged atomic.Bool
 	closing sync.Once
+	pending pendingRoom
 }
 
 // Open opens the database at path, creates it if there is none, and brings its schema up to date. The files have mode

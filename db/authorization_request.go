@@ -1,0 +1,104 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+
+	"regrant/app/audit"
+	"regrant/app/oauth"
+	"regrant/db/queries"
+)
+
+// pendingRoom is how many authorization requests may still be saved before the table must be counted again, so that a flood
+// of them does not count ten thousand rows each. It is a lower bound: requests that end make more room.
+type pendingRoom struct{ left, max atomic.Int64 }
+
+// SaveAuthorizationRequest implements [oauth.Store]. Saving the same id again, from the same browser and client, replaces its
+// parameters. When the table is full the oldest twentieth makes way in the same transaction.
+func (d *DB) SaveAuthorizationRequest(ctx context.Context, r *oauth.AuthorizationRequest, max int) error {
+	parameters, err := marshalParameters(&r.Parameters)
+	if err != nil {
+		return fmt.Errorf("save authorization request: %w", err)
+	}
+	err = d.write(ctx, "save authorization request", func(tx *Tx) error {
+		n, err := tx.PutAuthorizationRequest(ctx, queries.PutAuthorizationRequestParams{
+			ID: r.ID, BrowserHash: r.BrowserHash, ClientID: r.ClientID, Parameters: parameters,
+			CreatedAt: micros(r.CreatedAt), ExpiresAt: micros(r.ExpiresAt),
+		})
+		if err := oneRow(n, err, oauth.ErrConflict); err != nil {
+			return err
+		}
+		if d.pending.max.Swap(int64(max)) == int64(max) && d.pending.left.Add(-1) >= 0 {
+			return nil
+		}
+		count, err := tx.CountAuthorizationRequests(ctx)
+		if err != nil {
+			return err
+		}
+		if over := count - int64(max); over > 0 {
+			removed, err := tx.DeleteOldestAuthorizationRequests(ctx, int32(over+int64(max)/20))
+			if err != nil {
+				return err
+			}
+			count -= removed
+		}
+		d.pending.left.Store(int64(max) - count)
+		return nil
+	})
+	if err != nil {
+		d.pending.left.Store(0) // what was counted may have been rolled back
+	}
+	return err
+}
+
+// AuthorizationRequest implements [oauth.Store]. One that has expired is given until [DB.Sweep] has removed it.
+func (d *DB) AuthorizationRequest(ctx context.Context, id string) (*oauth.AuthorizationRequest, error) {
+	var r *oauth.AuthorizationRequest
+	err := d.read(ctx, "read authorization request", func(q *queries.Queries) error {
+		row, err := q.AuthorizationRequest(ctx, id)
+		if err != nil {
+			return err
+		}
+		r = &oauth.AuthorizationRequest{
+			ID: row.ID, BrowserHash: row.BrowserHash, ClientID: row.ClientID,
+			CreatedAt: instant(row.CreatedAt), ExpiresAt: instant(row.ExpiresAt),
+		}
+		return unmarshalParameters(row.Parameters, &r.Parameters)
+	})
+	return orNotFound(r, err)
+}
+
+// EndAuthorizationRequest implements [oauth.Store]. Of any number of callers one wins; the others get [oauth.ErrSpent].
+func (d *DB) EndAuthorizationRequest(ctx context.Context, id string, event audit.Event) error {
+	return d.write(ctx, "end authorization request", func(tx *Tx) error {
+		n, err := tx.DeleteAuthorizationRequest(ctx, id)
+		if err := oneRow(n, err, oauth.ErrSpent); err != nil {
+			return err
+		}
+		return tx.audit(ctx, event)
+	})
+}
+
+// storedParameters keeps what a client sent verbatim as bytes, since JSON would replace what is not UTF-8.
+type storedParameters struct {
+	oauth.Parameters
+	State     []byte
+	Nonce     []byte
+	LoginHint []byte
+}
+
+func marshalParameters(p *oauth.Parameters) ([]byte, error) {
+	return json.Marshal(storedParameters{Parameters: *p, State: []byte(p.State), Nonce: []byte(p.Nonce), LoginHint: []byte(p.LoginHint)})
+}
+
+func unmarshalParameters(b []byte, p *oauth.Parameters) error {
+	var s storedParameters
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fault("read parameters", err)
+	}
+	*p = s.Parameters
+	p.State, p.Nonce, p.LoginHint = string(s.State), string(s.Nonce), string(s.LoginHint)
+	return nil
+}

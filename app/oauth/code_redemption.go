@@ -117,7 +117,7 @@ func (s *Server) redeem(ctx context.Context, client *Client, owner *Owner, code 
 				PersonID: g.PersonID, ClientID: client.ID, GrantID: id, Result: "ok", Detail: audit.Details("max_grants", strconv.Itoa(client.Policy.MaxGrants))}
 		},
 	}
-	if getsRefreshToken(client, g.Scope) {
+	if GetsRefreshToken(client, g.Scope) {
 		g.EndsAt = now.Deadline.Add(client.Policy.Absolute)
 		token, state := s.firstRefreshToken(client, &g, r, now)
 		redemption.Refresh = state
@@ -135,8 +135,8 @@ func (s *Server) redeem(ctx context.Context, client *Client, owner *Owner, code 
 	return response, nil
 }
 
-// getsRefreshToken says whether a code's redemption gives a refresh token: by grant type and policy, design.md section 3.
-func getsRefreshToken(c *Client, scope Scope) bool {
+// GetsRefreshToken says whether a code's redemption gives a refresh token: by grant type and policy, design.md section 3.
+func GetsRefreshToken(c *Client, scope Scope) bool {
 	return c.Allows(GrantRefreshToken) && (c.Policy.Refresh == RefreshAlways || scope.Has(ScopeOfflineAccess))
 }
 

@@ -105,6 +105,14 @@ func (r *registry) known() Scope {
 	return known
 }
 
+// ScopeOwner gives the API that owns a scope, or nil for the server's own scopes.
+func (s *Server) ScopeOwner(token string) *API {
+	if owners := s.registry().owners(Scope{token}); len(owners) > 0 {
+		return owners[0]
+	}
+	return nil
+}
+
 // owners gives the APIs that own at least one of the scopes.
 func (r *registry) owners(scope Scope) []*API {
 	var owners []*API

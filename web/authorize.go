@@ -1,0 +1,103 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"regrant/app/account"
+	"regrant/app/oauth"
+	"regrant/web/view"
+)
+
+// authorize is the authorization endpoint, RFC 6749 §3.1.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
+	if len(r.URL.RawQuery) > maxQuerySize {
+		s.writePage(w, r, pageError{status: http.StatusRequestURITooLong, problem: view.ProblemBadRequest})
+		return
+	}
+	query, err := parseForm(r.URL.RawQuery)
+	if err != nil {
+		s.writePage(w, r, pageError{status: http.StatusBadRequest, problem: view.ProblemBadRequest, code: string(oauth.InvalidRequest), detail: "The query is malformed."})
+		return
+	}
+	who, ok := s.signedIn(w, r)
+	if !ok {
+		return
+	}
+	progress, err := s.oauth.Authorize(r.Context(), query, oauth.HashBrowser(s.browser(w, r)), who, originOf(r))
+	s.goOn(w, r, progress, err)
+}
+
+// authorizeByPost takes the same request in a form (OpenID Connect Core §3.1.2.1) and answers with a redirection to the
+// GET, where the browser's cookies arrive.
+func (s *Server) authorizeByPost(w http.ResponseWriter, r *http.Request) {
+	form, bad := readBody(w, r)
+	if bad != nil {
+		e := oauth.AsError(bad.err)
+		s.writePage(w, r, pageError{status: bad.status, problem: view.ProblemBadRequest, code: string(e.Code), detail: e.Description})
+		return
+	}
+	query := form.Encode()
+	if len(query) > maxQuerySize {
+		s.writePage(w, r, pageError{status: http.StatusRequestEntityTooLarge, problem: view.ProblemBadRequest})
+		return
+	}
+	http.Redirect(w, r, s.base+oauth.PathAuthorize+"?"+query, http.StatusSeeOther)
+}
+
+// goOn sends the browser to the next step of an authorization, with 303 so that no form travels on (RFC 9700 §4.12).
+func (s *Server) goOn(w http.ResponseWriter, r *http.Request, p *oauth.Progress, err error) {
+	var redirect *oauth.RedirectError
+	switch {
+	case errors.As(err, &redirect):
+		s.logError(r, http.StatusSeeOther, redirect.Cause)
+		s.redirect(w, redirect.Location())
+	case err != nil:
+		s.writePageError(w, r, err)
+	case p.Step == oauth.StepRedirect:
+		s.redirect(w, p.Location)
+	case p.Step == oauth.StepConsent:
+		s.redirect(w, s.base+"/consent?request="+url.QueryEscape(p.Request.ID))
+	default:
+		s.redirect(w, s.base+"/login?request="+url.QueryEscape(p.Request.ID))
+	}
+}
+
+// redirect writes a Location as it is; http.Redirect would clean up what a redirect URI means literally.
+func (s *Server) redirect(w http.ResponseWriter, location string) {
+	h := w.Header()
+	h.Set("Location", location)
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// resume reads how far the authorization of a page has come. When it answers itself, ok is false.
+func (s *Server) resume(w http.ResponseWriter, r *http.Request, id string) (p *oauth.Progress, who *oauth.SignedIn, ok bool) {
+	who, ok = s.signedIn(w, r)
+	if !ok {
+		return nil, nil, false
+	}
+	p, err := s.oauth.Resume(r.Context(), id, oauth.HashBrowser(s.browser(w, r)), who, originOf(r))
+	if err != nil || p.Step == oauth.StepRedirect {
+		s.goOn(w, r, p, err)
+		return nil, nil, false
+	}
+	return p, who, true
+}
+
+// signedIn gives the person whose browser it is, nil for nobody. When the store cannot say, it answers itself.
+func (s *Server) signedIn(w http.ResponseWriter, r *http.Request) (*oauth.SignedIn, bool) {
+	session, ok := s.session(w, r)
+	return subject(session), ok
+}
+
+func subject(session *account.Session) *oauth.SignedIn {
+	if session == nil {
+		return nil
+	}
+	return &oauth.SignedIn{
+		PersonID: session.PersonID, SessionID: session.ID,
+		Authentication: oauth.Authentication{AuthTime: session.AuthTime, ACR: session.ACR, AMR: session.AMR},
+	}
+}

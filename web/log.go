@@ -1,0 +1,110 @@
+package web
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"regrant/app/audit"
+	"regrant/web/view"
+)
+
+// recorder remembers the status that a handler wrote.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// access logs each request, without its query, which may hold codes, and survives a panic of a handler.
+func (s *Server) access(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		rec := &recorder{ResponseWriter: w}
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				s.log.Error("panic", "request_id", requestOf(r).id, "path", audit.Clean(r.URL.Path, 200), "err", audit.Clean(fmt.Sprint(p), 500), "stack", string(debug.Stack()))
+				if rec.status == 0 {
+					s.writePage(rec, r, pageError{status: http.StatusInternalServerError, problem: view.ProblemInternal})
+				}
+			}
+			s.counters.answered(rec.status)
+			level := slog.LevelDebug
+			if rec.status >= http.StatusInternalServerError {
+				level = slog.LevelWarn
+			}
+			if s.log.Enabled(r.Context(), level) {
+				s.log.Log(r.Context(), level, "request", "request_id", requestOf(r).id, "method", audit.Clean(r.Method, 20), "path", audit.Clean(r.URL.Path, 200),
+					"status", rec.status, "duration", time.Since(started).String(), "ip", originOf(r).IP)
+			}
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}
+
+// Counters are what the server has counted since its start. The command line exports them as metrics.
+type Counters struct {
+	mu       sync.Mutex
+	byStatus map[int]int64
+	issues   map[string]int64
+	refusals map[string]int64
+}
+
+func newCounters() *Counters {
+	return &Counters{byStatus: map[int]int64{}, issues: map[string]int64{}, refusals: map[string]int64{}}
+}
+
+func (c *Counters) answered(status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.byStatus[status]++
+}
+
+func (c *Counters) issued(grantType string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.issues[grantType]++
+}
+
+func (c *Counters) refused(code string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusals[code]++
+}
+
+// Each calls f with every count: name is requests (label: status), tokens_issued (grant_type) or refusals (error).
+func (c *Counters) Each(f func(name, label string, n int64)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for status, n := range c.byStatus {
+		f("requests", fmt.Sprint(status), n)
+	}
+	for grantType, n := range c.issues {
+		f("tokens_issued", grantType, n)
+	}
+	for code, n := range c.refusals {
+		f("refusals", code, n)
+	}
+}

@@ -1,0 +1,135 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"regrant/app/account"
+	"regrant/app/oauth"
+	"regrant/web/view"
+)
+
+// showLogin shows the sign-in page: for an authorization when the query names its request, else for this server itself.
+func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("request")
+	if id == "" {
+		s.showPage(w, r, http.StatusOK, true, s.loginPage(w, r, nil))
+		return
+	}
+	p, who, ok := s.resume(w, r, id)
+	if !ok {
+		return
+	}
+	switch p.Step {
+	case oauth.StepConsent:
+		s.goOn(w, r, p, nil)
+	case oauth.StepSelect:
+		if r.URL.Query().Get("switch") != "" {
+			break
+		}
+		page := view.SelectAccount{
+			Frame: s.frame(r), ClientName: p.Client.Name, ClientHost: hostOf(p.Request.RedirectURI), Email: p.Owner.Email, Name: p.Owner.Name,
+			Request: id, FormToken: s.formToken(w, r),
+		}
+		s.showPage(w, r, http.StatusOK, true, page)
+		return
+	}
+	page := s.loginPage(w, r, p)
+	if who != nil && r.URL.Query().Get("switch") == "" {
+		page.Notice = page.Text.T(view.LoginAgain)
+	}
+	s.showPage(w, r, http.StatusOK, true, page)
+}
+
+// loginPage is the page with what is known before anything was typed.
+func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, p *oauth.Progress) view.Login {
+	page := view.Login{Frame: s.frame(r), FormToken: s.formToken(w, r)}
+	if p != nil {
+		page.ClientName, page.ClientHost = p.Client.Name, hostOf(p.Request.RedirectURI)
+		page.Request, page.Email = p.Request.ID, p.Request.LoginHint
+	}
+	return page
+}
+
+// login signs a person in, with a session of its own that nobody knew before, and goes on with what they came for.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) {
+	id := r.PostForm.Get("request")
+	var pending *oauth.Progress
+	if id != "" {
+		p, _, ok := s.resume(w, r, id)
+		if !ok {
+			return
+		}
+		pending = p
+	}
+	credentials := account.Credentials{Email: r.PostForm.Get("email"), Password: r.PostForm.Get("password"), Device: s.device(w, r)}
+	if credentials.Email == "" || credentials.Password == "" {
+		s.loginFailed(w, r, pending, http.StatusUnprocessableEntity, s.frame(r).Text.T(view.LoginIncomplete))
+		return
+	}
+	signedIn, err := s.people.SignIn(r.Context(), credentials, originOf(r), s.now())
+	if err != nil {
+		s.signInRefused(w, r, pending, err)
+		return
+	}
+	session, err := s.sessions.begin(w, r, account.NewSession(signedIn, originOf(r)), signedIn.Person.Role)
+	if err != nil {
+		s.unavailable(w, r, "begin session", err)
+		return
+	}
+	if id == "" {
+		s.redirect(w, s.base+"/")
+		return
+	}
+	progress, err := s.oauth.Resume(r.Context(), id, oauth.HashBrowser(s.browser(w, r)), subject(&session), originOf(r))
+	s.goOn(w, r, progress, err)
+}
+
+// signInRefused shows the form again; what is wrong with address or password is not told.
+func (s *Server) signInRefused(w http.ResponseWriter, r *http.Request, pending *oauth.Progress, err error) {
+	text := s.frame(r).Text
+	var throttled *account.ThrottledError
+	switch {
+	case errors.Is(err, account.ErrCredentials):
+		s.loginFailed(w, r, pending, http.StatusUnprocessableEntity, text.T(view.LoginMismatch))
+	case errors.As(err, &throttled):
+		w.Header().Set("Retry-After", retryAfter(throttled.RetryAfter))
+		s.loginFailed(w, r, pending, http.StatusTooManyRequests, text.T(view.LoginThrottled, "Wait", text.Duration(throttled.RetryAfter)))
+	default:
+		s.unavailable(w, r, "sign in", err)
+	}
+}
+
+func (s *Server) loginFailed(w http.ResponseWriter, r *http.Request, pending *oauth.Progress, status int, message string) {
+	page := s.loginPage(w, r, pending)
+	page.Email, page.Error = r.PostForm.Get("email"), message
+	s.showPage(w, r, status, true, page)
+}
+
+// continueLogin takes the answer to "continue as": prompt=select_account, OpenID Connect Core §3.1.2.1.
+func (s *Server) continueLogin(w http.ResponseWriter, r *http.Request) {
+	id := r.PostForm.Get("request")
+	if r.PostForm.Get("decision") != "continue" {
+		s.redirect(w, s.base+"/login?switch=1&request="+url.QueryEscape(id))
+		return
+	}
+	who, ok := s.signedIn(w, r)
+	if !ok {
+		return
+	}
+	progress, err := s.oauth.SelectAccount(r.Context(), id, oauth.HashBrowser(s.browser(w, r)), who, originOf(r))
+	s.goOn(w, r, progress, err)
+}
+
+// hostOf is what people recognise of a redirect URI.
+func hostOf(redirectURI string) string {
+	u, err := url.Parse(redirectURI)
+	if err != nil {
+		return ""
+	}
+	if u.Host == "" {
+		return u.Scheme
+	}
+	return u.Host
+}

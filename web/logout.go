@@ -1,0 +1,66 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"regrant/app/account"
+	"regrant/web/view"
+)
+
+// home says who is signed in.
+func (s *Server) home(w http.ResponseWriter, r *http.Request) {
+	session, person, ok := s.person(w, r)
+	if !ok {
+		return
+	}
+	page := view.Home{Frame: s.frame(r), Issuer: s.oauth.Issuer()}
+	if session != nil {
+		page.Email, page.Name, page.Since, page.FormToken = person.Email, person.Name, session.AuthTime, s.formToken(w, r)
+	}
+	s.showPage(w, r, http.StatusOK, false, page)
+}
+
+// showLogout asks, since a link alone signs nobody out.
+func (s *Server) showLogout(w http.ResponseWriter, r *http.Request) {
+	session, person, ok := s.person(w, r)
+	if !ok {
+		return
+	}
+	if session == nil {
+		s.showPage(w, r, http.StatusOK, false, view.SignedOut{Frame: s.frame(r)})
+		return
+	}
+	s.showPage(w, r, http.StatusOK, false, view.SignOut{Frame: s.frame(r), Email: person.Email, Name: person.Name, FormToken: s.formToken(w, r)})
+}
+
+// logout ends the session on the server, and the grants that live with it.
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
+	session, _, err := s.sessions.current(r)
+	if err == nil && session != nil {
+		err = s.people.SignOut(r.Context(), *session, originOf(r), s.now())
+	}
+	if err != nil {
+		s.unavailable(w, r, "end session", err)
+		return
+	}
+	s.sessions.clear(w)
+	s.redirect(w, s.base+"/logout")
+}
+
+// person gives who is signed in, nil for nobody. When the store cannot say, it answers itself.
+func (s *Server) person(w http.ResponseWriter, r *http.Request) (*account.Session, *account.Person, bool) {
+	session, ok := s.session(w, r)
+	if !ok || session == nil {
+		return nil, nil, ok
+	}
+	person, err := s.people.Find(r.Context(), session.PersonID)
+	if errors.Is(err, account.ErrNotFound) {
+		return nil, nil, true
+	}
+	if err != nil {
+		s.unavailable(w, r, "read person", err)
+		return nil, nil, false
+	}
+	return session, &person, true
+}

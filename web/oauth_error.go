@@ -1,0 +1,141 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"regrant/app/oauth"
+)
+
+// oauthError is the body of RFC 6749 §5.2.
+type oauthError struct {
+	Code        oauth.Code `json:"error"`
+	Description string     `json:"error_description,omitempty"`
+}
+
+// statusOf maps the codes to statuses: RFC 6749 §5.2, RFC 6750 §3.1, RFC 9110 §15.6.4.
+func statusOf(e *oauth.Error) int {
+	switch e.Code {
+	case oauth.InvalidClient, oauth.InvalidToken:
+		return http.StatusUnauthorized
+	case oauth.InsufficientScope:
+		return http.StatusForbidden
+	case oauth.TemporarilyUnavailable:
+		if e.RetryAfter > 0 {
+			return http.StatusTooManyRequests
+		}
+		return http.StatusServiceUnavailable
+	case oauth.ServerError:
+		return http.StatusInternalServerError
+	}
+	return http.StatusBadRequest
+}
+
+// writeOAuthError is the one place where an error meets a program.
+func (s *Server) writeOAuthError(w http.ResponseWriter, r *http.Request, err error) {
+	e := oauth.AsError(err)
+	s.writeOAuthErrorStatus(w, r, statusOf(e), e)
+}
+
+func (s *Server) writeOAuthErrorStatus(w http.ResponseWriter, r *http.Request, status int, e *oauth.Error) {
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", retryAfter(e.RetryAfter))
+	}
+	if e.Code == oauth.InvalidClient {
+		w.Header().Set("WWW-Authenticate", `Basic realm="regrant"`)
+	}
+	s.logError(r, status, e)
+	s.counters.refused(string(e.Code))
+	writeJSON(w, status, oauthError{e.Code, e.Description})
+}
+
+// writeBearerError answers a resource request, RFC 6750 §3: without credentials there is nothing to call wrong.
+func (s *Server) writeBearerError(w http.ResponseWriter, r *http.Request, err error) {
+	e := oauth.AsError(err)
+	challenge := `Bearer realm="regrant"`
+	switch {
+	case errors.Is(err, errNoToken):
+		w.Header().Set("WWW-Authenticate", challenge)
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	case e.Code == oauth.InvalidToken, e.Code == oauth.InvalidRequest:
+		w.Header().Set("WWW-Authenticate", challenge+`, error="`+string(e.Code)+`", error_description="`+e.Description+`"`)
+	case e.Code == oauth.InsufficientScope:
+		w.Header().Set("WWW-Authenticate", challenge+`, error="insufficient_scope", error_description="`+e.Description+`", scope="openid"`)
+	}
+	s.writeOAuthErrorStatus(w, r, statusOf(e), e)
+}
+
+// logError tells the operator what the caller does not hear. A fault is an error; a refusal is news.
+func (s *Server) logError(r *http.Request, status int, e *oauth.Error) {
+	args := []any{"request_id", requestOf(r).id, "path", r.URL.Path, "status", status, "error", string(e.Code)}
+	if e.Detail != "" {
+		args = append(args, "detail", e.Detail)
+	}
+	if e.Err != nil && status >= 500 {
+		if errors.Is(e.Err, context.Canceled) && r.Context().Err() != nil {
+			s.log.Debug("the caller went away", args...)
+			return
+		}
+		s.log.Error("request failed", append(args, "err", e.Err.Error())...)
+		return
+	}
+	s.log.Info("request refused", args...)
+}
+
+func retryAfter(d time.Duration) string {
+	seconds := int((d + time.Second - 1) / time.Second)
+	return strconv.Itoa(max(seconds, 1))
+}
+
+// writeJSON writes a body that nobody may cache: RFC 6749 §5.1.
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic("web.writeJSON: " + err.Error()) // unreachable: our own structs
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	w.Write(b)
+}
+
+var errNoToken = errors.New("no access token in the request")
+
+// bearerToken finds the access token of a request, RFC 6750 §2: header or form body, one way only, never the query.
+func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
+	invalid := &oauth.Error{Code: oauth.InvalidRequest, Description: "The request is malformed."}
+	var tokens []string
+	for _, header := range r.Header.Values("Authorization") {
+		scheme, token, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return "", errNoToken
+		}
+		tokens = append(tokens, strings.TrimSpace(token))
+	}
+	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		form, bad := readForm(w, r)
+		if bad != nil {
+			return "", invalid
+		}
+		if token := form.Get("access_token"); token != "" {
+			tokens = append(tokens, token)
+		}
+	}
+	switch {
+	case len(tokens) == 0:
+		return "", errNoToken
+	case len(tokens) > 1 || tokens[0] == "":
+		return "", invalid
+	}
+	return tokens[0], nil
+}

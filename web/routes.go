@@ -1,0 +1,108 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"regrant/app/oauth"
+	"regrant/assets"
+)
+
+// routes is the whole table of what this server answers. Paths are below the issuer's path, but for the forms of the
+// metadata that RFC 8414 §3.1 puts at the root of the host.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+
+	// Programs, any of them. Client authentication is part of the request; no cookie is looked at.
+	program := func(path, methods string, h http.HandlerFunc) {
+		handler := s.shared(methods, s.budget(s.cfg.TokenBudget, s.tooManyCalls, deadline(h)))
+		for _, method := range strings.Split(methods, ", ") {
+			mux.Handle(method+" "+path, handler)
+		}
+		mux.Handle("OPTIONS "+path, handler)
+		mux.Handle(path, s.shared(methods, s.methodNotAllowed(methods, s.jsonMethodNotAllowed)))
+	}
+	program(oauth.PathToken, "POST", s.token)
+	program(oauth.PathRevoke, "POST", s.revoke)
+	program(oauth.PathIntrospect, "POST", s.introspect)
+	program(oauth.PathUserInfo, "GET, POST", s.userinfo)
+
+	// Programs and browsers, public documents.
+	document := func(path string, h http.HandlerFunc) {
+		mux.Handle("GET "+path, public(h))
+		mux.Handle("OPTIONS "+path, public(http.HandlerFunc(h)))
+		mux.Handle(path, s.methodNotAllowed("GET", s.jsonMethodNotAllowed))
+	}
+	document(oauth.PathOAuthMetadata, s.metadata)
+	document(oauth.PathOIDCMetadata, s.metadata)
+	document(oauth.PathJWKS, s.jwks)
+	document("/healthz", s.healthz)
+	document("/readyz", s.readyz)
+	mux.Handle("GET /assets/", assets.Handler())
+
+	// The browser's way into an authorization. The POST comes from other sites by design (OpenID Connect Core §3.1.2.1).
+	page := func(pattern string, h http.HandlerFunc) {
+		mux.Handle(pattern, s.budget(s.cfg.PageBudget, s.tooManyPages, deadline(h)))
+	}
+	page("GET "+oauth.PathAuthorize, s.authorize)
+	page("POST "+oauth.PathAuthorize, s.authorizeByPost)
+	mux.Handle(oauth.PathAuthorize, s.methodNotAllowed("GET, POST", s.pageMethodNotAllowed))
+
+	// Pages for people. GET shows and changes nothing; POST comes from our own forms only, with a token of this browser.
+	form := func(path string, show, act http.HandlerFunc) {
+		methods := ""
+		if show != nil {
+			page("GET "+path, show)
+			methods = "GET, "
+		}
+		page("POST "+path, s.ownForm(act))
+		mux.Handle(path, s.methodNotAllowed(methods+"POST", s.pageMethodNotAllowed))
+	}
+	form("/login", s.showLogin, s.login)
+	form("/login/continue", nil, s.continueLogin)
+	form("/consent", s.showConsent, s.consent)
+	form("/logout", s.showLogout, s.logout)
+	page("GET /{$}", s.home)
+	page("GET /docs", s.docsHome)
+	page("GET /docs/{name}", s.docsPage)
+	mux.Handle("GET /favicon.ico", s.favicon())
+	mux.HandleFunc("/", s.notFound)
+
+	return s.identify(s.protect(s.access(s.mount(mux))))
+}
+
+// mount puts the routes below the issuer's path, and the inserted forms of the metadata at the root.
+func (s *Server) mount(mux http.Handler) http.Handler {
+	if s.base == "" {
+		return s.refuseTrace(mux)
+	}
+	root := http.NewServeMux()
+	root.Handle(s.base+"/", http.StripPrefix(s.base, mux))
+	root.Handle(s.base, http.RedirectHandler(s.base+"/", http.StatusSeeOther))
+	for _, path := range []string{oauth.PathOAuthMetadata, oauth.PathOIDCMetadata} {
+		root.Handle("GET "+path+s.base, public(http.HandlerFunc(s.metadata)))
+		root.Handle("OPTIONS "+path+s.base, public(http.HandlerFunc(s.metadata)))
+	}
+	root.HandleFunc("GET /healthz", s.healthz)
+	root.HandleFunc("GET /readyz", s.readyz)
+	root.HandleFunc("/", s.notFound)
+	return s.refuseTrace(root)
+}
+
+func (s *Server) refuseTrace(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodTrace || r.Method == http.MethodConnect {
+			s.methodNotAllowed("GET, POST", s.pageMethodNotAllowed).ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// methodNotAllowed answers every other method, RFC 9110 §15.5.6.
+func (s *Server) methodNotAllowed(allow string, write http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allow)
+		write(w, r)
+	})
+}

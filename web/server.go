@@ -1,0 +1,78 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"regrant/app/account"
+	"regrant/app/oauth"
+	"regrant/web/view"
+)
+
+// Config is what the HTTP side must be told.
+type Config struct {
+	Issuer         string         // with its path, if it has one
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Origins        []string       // browser origins that may call the token endpoint, besides those of public clients
+	TokenBudget    int            // requests a minute and address at the endpoints for programs; 0: no limit
+	PageBudget     int            // requests a minute and address at the pages; 0: no limit
+	Log            *slog.Logger
+	Now            func() time.Time // nil: time.Now
+}
+
+// Server answers every request.
+type Server struct {
+	cfg       Config
+	base      string // the path of the issuer, "" for none
+	secure    bool   // the issuer is https
+	oauth     *oauth.Server
+	people    *account.People
+	sessions  *sessions
+	ready     func(context.Context) error
+	catalogue *view.Catalogue
+	docs      *docs
+	origins   originCache
+	failures  *failureBudget
+	log       *slog.Logger
+	counters  *Counters
+	handler   http.Handler
+}
+
+// New wires the handlers. ready says whether the store can be read and written.
+func New(cfg Config, engine *oauth.Server, people *account.People, store SessionStore, ready func(context.Context) error) (*Server, error) {
+	issuer, err := url.Parse(cfg.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	if cfg.Now == nil {
+		cfg.Now = func() time.Time { return time.Now().UTC() }
+	}
+	if cfg.Log == nil {
+		return nil, errors.New("web.New: no logger")
+	}
+	s := &Server{
+		cfg: cfg, base: strings.TrimSuffix(issuer.EscapedPath(), "/"), secure: issuer.Scheme == "https", oauth: engine, people: people,
+		ready: ready, catalogue: view.NewCatalogue(), log: cfg.Log, failures: newFailureBudget(), counters: newCounters(),
+	}
+	s.sessions = newSessions(issuer, store, cfg.Now)
+	if s.docs, err = loadDocs(); err != nil {
+		return nil, err
+	}
+	s.handler = s.routes()
+	return s, nil
+}
+
+func (s *Server) now() time.Time { return s.cfg.Now() }
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Counters gives what the server has counted, for metrics.
+func (s *Server) Counters() *Counters { return s.counters }

@@ -81,7 +81,7 @@ func TestTheWALStaysBoundedForOneWriter(t *testing.T) {
 	d := openTest(t, Options{})
 	rotatable(t, d)
 
-	for i := range rotations(30_000) {
+	for i := range rotations(10_000) {
 		if _, err := rotate(t.Context(), d, i*7919%rotatedRows); err != nil {
 			t.Fatal(err)
 		}

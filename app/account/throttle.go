@@ -147,7 +147,7 @@ func (l Limits) Wait(c Counters, now time.Time) time.Duration {
 	}
 	wait := l.delay(account, free, now)
 	if n := level(c.Address, l.AddressEvery, now); n >= burst {
-		wait = max(wait, min(c.Address.ExpiresAt.Sub(now)-time.Duration(burst-1)*l.AddressEvery, l.MaxDelay))
+		wait = max(wait, c.Address.alive(now).ExpiresAt.Sub(now)-time.Duration(burst-1)*l.AddressEvery)
 	}
 	return wait
 }
@@ -198,8 +198,12 @@ func (l Limits) Events(c Counters, failed audit.Event) []audit.Event {
 	return events
 }
 
-// alive returns the counter, or none if it is too old to count.
+// alive returns the counter as it stands now, or none if it is too old to count. After a clock went back it stands as at
+// the last failure, so that nobody waits for the clock to catch up.
 func (c Counter) alive(now time.Time) Counter {
+	if ahead := c.FailedAt.Sub(now); ahead > 0 {
+		c.FailedAt, c.ExpiresAt = now, c.ExpiresAt.Add(-ahead)
+	}
 	if !now.Before(c.ExpiresAt) {
 		return Counter{}
 	}
@@ -215,8 +219,7 @@ func (l Limits) delay(c Counter, free int64, now time.Time) time.Duration {
 	if over := c.Failures - free; over < 32 {
 		delay = min(l.FirstDelay<<over, l.MaxDelay)
 	}
-	// A clock that went back must not lengthen it.
-	return max(0, delay-max(0, now.Sub(c.FailedAt)))
+	return max(0, delay-now.Sub(c.FailedAt))
 }
 
 func (l Limits) fail(c Counter, now time.Time) Counter {
@@ -226,22 +229,20 @@ func (l Limits) fail(c Counter, now time.Time) Counter {
 
 // level returns how much is in a bucket from which one leaks in each every.
 func level(c Counter, every time.Duration, now time.Time) int64 {
-	left := c.ExpiresAt.Sub(now)
-	if c.ExpiresAt.IsZero() || left <= 0 {
+	if c = c.alive(now); c == (Counter{}) {
 		return 0
 	}
-	return int64((left + every - 1) / every)
+	return int64((c.ExpiresAt.Sub(now) + every - 1) / every)
 }
 
-// fill puts one into a bucket. It holds burst and one more, whatever the clock did.
+// fill puts one into a bucket, which holds no more than one above burst.
 func fill(c Counter, every time.Duration, burst int64, now time.Time) Counter {
-	full := now.Add(time.Duration(burst+1) * every)
 	c = c.alive(now)
-	if c.ExpiresAt.Before(now) {
+	if c == (Counter{}) {
 		c.ExpiresAt = now
 	}
 	c.ExpiresAt = c.ExpiresAt.Add(every)
-	if c.ExpiresAt.After(full) {
+	if full := now.Add(time.Duration(burst+1) * every); c.ExpiresAt.After(full) {
 		c.ExpiresAt = full
 	}
 	return Counter{Failures: c.Failures + 1, FailedAt: now, ExpiresAt: c.ExpiresAt}

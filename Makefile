@@ -1,0 +1,60 @@
+# `make` lists the targets. A fresh machine needs Go, make and git; what else the tools need, Go fetches by itself.
+
+FUZZTIME ?= 10s
+
+tool := CGO_ENABLED=0 go tool -modfile=.tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help run build generate test check fresh lint race vulnerabilities bench fuzz
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build and start the server on http://localhost:8080, with ./regrant.db
+	bin/regrant serve
+
+build: ## build the static binary bin/regrant
+	CGO_ENABLED=0 go build -trimpath -o bin/regrant ./cmd/regrant
+
+generate: ## write the generated files anew: SQL (sqlc), pages (templ), lists (go generate)
+	$(tool) sqlc -f db/sqlc.yaml generate
+	go tool templ generate
+	go generate ./...
+
+test: ## run all tests; those that need a browser skip where chromium is missing
+	@command -v chromium chromium-browser google-chrome >/dev/null || echo "chromium is not installed: the tests that need a browser will skip"
+	CGO_ENABLED=0 go test ./...
+
+check: fresh lint race vulnerabilities ## what must be green before a commit: fresh, lint, race, vulnerabilities
+
+fresh: ## fail when a generated file is stale
+	$(tool) sqlc -f db/sqlc.yaml diff
+	go tool templ generate -check
+	@before=$$(mktemp) && trap 'rm -f "$$before"' EXIT && cp app/account/blocklist.txt "$$before" && \
+		go generate ./... && cmp app/account/blocklist.txt "$$before"
+
+lint: ## gofmt, templ fmt, go vet, staticcheck
+	@unformatted=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs ls 2>/dev/null | xargs gofmt -l) && \
+		{ [ -z "$$unformatted" ] || { echo "gofmt these:"; echo "$$unformatted"; exit 1; }; }
+	go tool templ fmt -fail .
+	go vet ./...
+	$(tool) staticcheck ./...
+
+race: ## run the tests with the race detector and reduced counts; needs gcc
+	@if command -v gcc >/dev/null; then \
+		echo "go test -race -short ./..." && CGO_ENABLED=1 go test -race -short ./...; \
+	elif [ "$$CI" = true ]; then echo "the race detector needs gcc" >&2; exit 1; \
+	else echo "skipped: the race detector needs gcc"; fi
+
+vulnerabilities: ## look for known vulnerabilities in what the binary calls; skips when the database is out of reach
+	@.tools/vulnerabilities
+
+bench: ## refresh grants a second over real HTTP, at 1, 16 and 64 clients
+	go test -run '^$$' -bench . ./cmd/regrant
+
+fuzz: ## fuzz every parser for FUZZTIME each (10s)
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
+		for name in $$(grep -hoE '^func Fuzz\w+' $$dir/*_test.go | cut -c6-); do \
+			echo "$$dir $$name" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$dir || exit 1; \
+		done; \
+	done

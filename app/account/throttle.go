@@ -147,7 +147,7 @@ func (l Limits) Wait(c Counters, now time.Time) time.Duration {
 	}
 	wait := l.delay(account, free, now)
 	if n := level(c.Address, l.AddressEvery, now); n >= burst {
-		wait = max(wait, c.Address.alive(now).ExpiresAt.Sub(now)-time.Duration(burst-1)*l.AddressEvery)
+		wait = max(wait, c.Address.bucket(now)-time.Duration(burst-1)*l.AddressEvery)
 	}
 	return wait
 }
@@ -198,11 +198,15 @@ func (l Limits) Events(c Counters, failed audit.Event) []audit.Event {
 	return events
 }
 
-// alive returns the counter as it stands now, or none if it is too old to count. After a clock went back it stands as at
-// the last failure, so that nobody waits for the clock to catch up.
+// maxLag is how much older than the last failure a guess may be that waited for its turn since. What lies further back
+// comes from a clock that went back.
+const maxLag = 5 * time.Minute
+
+// alive returns the counter as it stands now, or none if it is too old to count. When the clock went back, nobody can say
+// how long ago the last failure was: long enough, or people would wait for the clock to catch up.
 func (c Counter) alive(now time.Time) Counter {
-	if ahead := c.FailedAt.Sub(now); ahead > 0 {
-		c.FailedAt, c.ExpiresAt = now, c.ExpiresAt.Add(-ahead)
+	if ahead := c.FailedAt.Sub(now); ahead > maxLag {
+		c.FailedAt, c.ExpiresAt = time.Time{}, c.ExpiresAt.Add(-ahead)
 	}
 	if !now.Before(c.ExpiresAt) {
 		return Counter{}
@@ -219,39 +223,53 @@ func (l Limits) delay(c Counter, free int64, now time.Time) time.Duration {
 	if over := c.Failures - free; over < 32 {
 		delay = min(l.FirstDelay<<over, l.MaxDelay)
 	}
-	return max(0, delay-now.Sub(c.FailedAt))
+	return max(0, delay-max(0, now.Sub(c.FailedAt)))
 }
 
 func (l Limits) fail(c Counter, now time.Time) Counter {
-	n := c.alive(now).Failures + 1
-	return Counter{Failures: n, FailedAt: now, ExpiresAt: now.Add(time.Duration(min(n, l.Hard)) * l.PerFailure)}
+	c = c.alive(now)
+	n, at := c.Failures+1, latest(now, c.FailedAt)
+	return Counter{Failures: n, FailedAt: at, ExpiresAt: at.Add(time.Duration(min(n, l.Hard)) * l.PerFailure)}
+}
+
+// bucket returns how long it takes until the bucket has leaked empty. One that the clock has left behind is empty.
+func (c Counter) bucket(now time.Time) time.Duration {
+	if c.FailedAt.Sub(now) > maxLag {
+		return 0
+	}
+	return max(0, c.ExpiresAt.Sub(latest(now, c.FailedAt)))
 }
 
 // level returns how much is in a bucket from which one leaks in each every.
 func level(c Counter, every time.Duration, now time.Time) int64 {
-	if c = c.alive(now); c == (Counter{}) {
-		return 0
-	}
-	return int64((c.ExpiresAt.Sub(now) + every - 1) / every)
+	return int64((c.bucket(now) + every - 1) / every)
 }
 
 // fill puts one into a bucket, which holds no more than one above burst.
 func fill(c Counter, every time.Duration, burst int64, now time.Time) Counter {
-	c = c.alive(now)
-	if c == (Counter{}) {
-		c.ExpiresAt = now
+	left := c.bucket(now)
+	if left == 0 {
+		c = Counter{FailedAt: now}
 	}
-	c.ExpiresAt = c.ExpiresAt.Add(every)
-	if full := now.Add(time.Duration(burst+1) * every); c.ExpiresAt.After(full) {
-		c.ExpiresAt = full
-	}
-	return Counter{Failures: c.Failures + 1, FailedAt: now, ExpiresAt: c.ExpiresAt}
+	left = min(left+every, time.Duration(burst+1)*every)
+	at := latest(now, c.FailedAt)
+	return Counter{Failures: c.Failures + 1, FailedAt: at, ExpiresAt: at.Add(left)}
 }
 
+// drain takes one out again.
 func drain(c Counter, every time.Duration, now time.Time) Counter {
-	c = c.alive(now)
-	c.Failures, c.ExpiresAt = max(0, c.Failures-1), c.ExpiresAt.Add(-every)
-	return c.alive(now)
+	left := c.bucket(now) - every
+	if left <= 0 {
+		return Counter{}
+	}
+	return Counter{Failures: max(0, c.Failures-1), FailedAt: c.FailedAt, ExpiresAt: latest(now, c.FailedAt).Add(left)}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // IsThrottled returns the wait, if err says that there is one.

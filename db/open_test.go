@@ -13,7 +13,7 @@ import (
 )
 
 func TestFilesAreForTheOwnerOnlyWhateverTheUmask(t *testing.T) {
-	for _, umask := range []int{0, 0o022, 0o077} {
+	for _, umask := range []int{0, 0o022, 0o077, 0o777} {
 		t.Run(fmt.Sprintf("umask %03o", umask), func(t *testing.T) {
 			dir := t.TempDir()
 			defer syscall.Umask(syscall.Umask(umask))

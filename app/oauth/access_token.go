@@ -3,7 +3,6 @@ package oauth
 import (
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 const (
 	accessTokenType = "at+jwt" // RFC 9068 §2.1
+	idTokenType     = "JWT"    // RFC 7519 §5.1
 	maxJWTSize      = 8 << 10  // bytes
 	maxOpaqueSize   = 8 << 10
 	gcmNonceSize    = 12
@@ -58,16 +58,7 @@ func (s *Server) sign(algorithm, typ string, claims any, now time.Time) (string,
 	if err != nil {
 		return "", err
 	}
-	return key.sign(typ, claims)
-}
-
-func (k signingKey) sign(typ string, claims any) (string, error) {
-	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", k.ID)
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.Algorithm), Key: k.private}, options)
-	if err != nil {
-		return "", fmt.Errorf("sign with %s: %w", k.ID, err)
-	}
-	return jwt.Signed(signer).Claims(claims).Serialize()
+	return jwt.Signed(key.signers[typ]).Claims(claims).Serialize()
 }
 
 // mintOpaque seals the same claims, so that even the opaque form needs no table.

@@ -32,5 +32,5 @@ func (s *Server) mintIDToken(c *Client, g *Grant, nonce, accessToken string, now
 	}
 	sum := sha256.Sum256([]byte(accessToken))
 	claims.AccessTokenHash = encodeB64(sum[:len(sum)/2])
-	return s.sign(c.Policy.IDTokenAlg, "JWT", claims, now)
+	return s.sign(c.Policy.IDTokenAlg, idTokenType, claims, now)
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"regrant/app/audit"
@@ -86,8 +87,8 @@ func NewKey(use KeyUse, algorithm string, number uint8, now, activeAt time.Time)
 // signingKey is a private key ready to sign.
 type signingKey struct {
 	Key
-	private any
 	public  jose.JSONWebKey
+	signers map[string]jose.Signer // by typ
 }
 
 // keyRing is every key that has not ended: an unchanging value that is replaced as a whole.
@@ -99,17 +100,14 @@ type keyRing struct {
 	access  map[uint8]cipher.AEAD
 	opaque  uint8 // number of the access key that new tokens bear
 	jwks    jose.JSONWebKeySet
-	print   string // changes when the set of keys does
+	print   string // see fingerprint
 }
 
 func newKeyRing(keys []Key) (*keyRing, error) {
 	r := &keyRing{token: map[uint8]tokenKey{}, access: map[uint8]cipher.AEAD{}, jwks: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}}
-	slices.SortFunc(keys, func(a, b Key) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	sortKeys(keys)
+	r.print = fingerprint(keys)
 	for _, k := range keys {
-		r.print += k.ID
-		if k.EndsAt != nil {
-			r.print += k.EndsAt.String()
-		}
 		switch k.Use {
 		case KeySigning:
 			s, err := k.signing()
@@ -140,6 +138,22 @@ func newKeyRing(keys []Key) (*keyRing, error) {
 	return r, nil
 }
 
+func sortKeys(keys []Key) {
+	slices.SortStableFunc(keys, func(a, b Key) int { return a.CreatedAt.Compare(b.CreatedAt) })
+}
+
+// fingerprint changes when the set of keys does.
+func fingerprint(keys []Key) string {
+	var b strings.Builder
+	for _, k := range keys {
+		b.WriteString(k.ID)
+		if k.EndsAt != nil {
+			b.WriteString(k.EndsAt.String())
+		}
+	}
+	return b.String()
+}
+
 func (k Key) signing() (signingKey, error) {
 	private, err := x509.ParsePKCS8PrivateKey(k.Material)
 	if err != nil {
@@ -149,7 +163,16 @@ func (k Key) signing() (signingKey, error) {
 	if !public.Valid() {
 		return signingKey{}, fmt.Errorf("key %s: not a key for %s", k.ID, k.Algorithm)
 	}
-	return signingKey{Key: k, private: private, public: public}, nil
+	signers := map[string]jose.Signer{}
+	for _, typ := range []string{accessTokenType, idTokenType} {
+		options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", k.ID)
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.Algorithm), Key: private}, options)
+		if err != nil {
+			return signingKey{}, fmt.Errorf("key %s: %w", k.ID, err)
+		}
+		signers[typ] = signer
+	}
+	return signingKey{Key: k, public: public, signers: signers}, nil
 }
 
 // signer gives the key that signs at now: the newest active one of the algorithm.

@@ -101,13 +101,15 @@ func (s *Server) loadKeys(ctx context.Context) error {
 			return fmt.Errorf("add the first keys: %w", err)
 		}
 	}
+	sortKeys(keys)
+	if old := s.ring.Load(); old != nil && old.print == fingerprint(keys) {
+		return nil
+	}
 	ring, err := newKeyRing(keys)
 	if err != nil {
 		return err
 	}
-	if old := s.ring.Load(); old == nil || old.print != ring.print {
-		s.ring.Store(ring)
-	}
+	s.ring.Store(ring)
 	return nil
 }
 

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"regrant/app/oauth"
+)
+
+// clientFlags are what create and update share. Nil is what was not named.
+type clientFlags struct {
+	RedirectURI []string          `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where the browser returns to; give it once for each. Compared exactly; the port of a loopback address is free."`
+	Scope       *string           `placeholder:"\"A B\"" help:"What it may ask for (default \"openid profile email offline_access\")."`
+	GrantType   []string          `placeholder:"TYPE" help:"authorization_code, refresh_token or client_credentials (default the first two)."`
+	AuthMethod  *oauth.AuthMethod `placeholder:"METHOD" help:"client_secret_basic (default), client_secret_post, or none for a public client."`
+	Trusted     *bool             `negatable:"" help:"It is your own: people are not asked for consent."`
+	PKCE        *bool             `name:"pkce" negatable:"" help:"--no-pkce accepts a confidential client that does not know PKCE."`
+	policyFlags
+}
+
+type policyFlags struct {
+	Policy              *string        `group:"Policy of its tokens" placeholder:"PRESET" help:"Begin with standard, strict or multi-process (programs whose processes share one stored token)."`
+	Refresh             *string        `group:"Policy of its tokens" placeholder:"WHEN" help:"Issue refresh tokens always, or only with offline_access."`
+	Rotation            *bool          `group:"Policy of its tokens" negatable:"" help:"--no-rotation keeps one refresh token; only for confidential clients."`
+	Grace               *time.Duration `group:"Policy of its tokens" placeholder:"10s" help:"For how long a lost response can be asked for again, up to 60s."`
+	Idle                *time.Duration `group:"Policy of its tokens" placeholder:"720h" help:"A refresh token that is not used for so long ends."`
+	Absolute            *time.Duration `group:"Policy of its tokens" placeholder:"4320h" help:"Everybody signs in again after so long."`
+	AccessTokenLifetime *time.Duration `group:"Policy of its tokens" placeholder:"10m" help:"How long an access token lives, up to 1h."`
+	AccessTokenFormat   *string        `group:"Policy of its tokens" placeholder:"FORMAT" help:"jwt or opaque."`
+	IDTokenAlg          *string        `group:"Policy of its tokens" name:"id-token-alg" placeholder:"ALG" help:"RS256 or ES256."`
+	MaxGrants           *int           `group:"Policy of its tokens" placeholder:"50" help:"Sign-ins a person may have with it at a time; the oldest idle one makes way."`
+	ScopesOnRefresh     *string        `group:"Policy of its tokens" placeholder:"\"A B\"" help:"Which scopes survive a refresh; \"\" for all."`
+	OnReuse             *string        `group:"Policy of its tokens" placeholder:"ACTION" help:"When two hold one refresh token: revoke the grant, or only report it."`
+	RefreshLimit        *int           `group:"Policy of its tokens" placeholder:"N" help:"Refreshes a minute and grant; 0 for no limit."`
+}
+
+// apply changes what was named.
+func (f clientFlags) apply(c *oauth.Client) error {
+	if f.RedirectURI != nil {
+		c.RedirectURIs = slices.DeleteFunc(f.RedirectURI, func(u string) bool { return u == "" })
+	}
+	if f.GrantType != nil {
+		c.GrantTypes = f.GrantType
+	}
+	if f.Scope != nil {
+		scope, err := parseScope("scope", *f.Scope)
+		if err != nil {
+			return err
+		}
+		c.Scope = scope
+	}
+	set(&c.AuthMethod, f.AuthMethod)
+	set(&c.Trusted, f.Trusted)
+	if f.PKCE != nil {
+		c.PKCEWaived = !*f.PKCE
+	}
+	return f.policyFlags.apply(&c.Policy)
+}
+
+func (f policyFlags) apply(p *oauth.Policy) error {
+	if f.Policy != nil {
+		preset, ok := oauth.PolicyOf(oauth.Preset(*f.Policy))
+		if !ok {
+			return usage("--policy: must be standard, strict or multi-process, not %q", *f.Policy)
+		}
+		*p = preset
+	}
+	if f.Rotation != nil {
+		p.RotationOff = !*f.Rotation
+	}
+	if f.ScopesOnRefresh != nil {
+		scope, err := parseScope("scopes-on-refresh", *f.ScopesOnRefresh)
+		if err != nil {
+			return err
+		}
+		if p.ScopesOnRefresh = scope; len(scope) == 0 {
+			p.ScopesOnRefresh = nil // all that were granted
+		}
+	}
+	setText(&p.Refresh, f.Refresh)
+	set(&p.Grace, f.Grace)
+	set(&p.Idle, f.Idle)
+	set(&p.Absolute, f.Absolute)
+	set(&p.AccessTokenLifetime, f.AccessTokenLifetime)
+	setText(&p.AccessTokenFormat, f.AccessTokenFormat)
+	set(&p.IDTokenAlg, f.IDTokenAlg)
+	set(&p.MaxGrants, f.MaxGrants)
+	setText(&p.OnReuse, f.OnReuse)
+	set(&p.RefreshLimit, f.RefreshLimit)
+	return nil
+}
+
+func parseScope(flag, text string) (oauth.Scope, error) {
+	scope, err := oauth.ParseScope(text)
+	if err != nil {
+		return nil, usage("--%s: names separated by spaces, without quotes and backslashes", flag)
+	}
+	if scope == nil {
+		scope = oauth.Scope{}
+	}
+	return scope, nil
+}
+
+func set[T any](field *T, named *T) {
+	if named != nil {
+		*field = *named
+	}
+}
+
+func setText[T ~string](field *T, named *string) {
+	if named != nil {
+		*field = T(*named)
+	}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"regrant/app/oauth"
+)
+
+// clientView is a client in JSON: the registered members of RFC 7591 §2 and §3.2.1 and of OpenID Connect Registration §2,
+// then ours. Lifetimes are seconds.
+type clientView struct {
+	ClientID                string   `json:"client_id"`
+	ClientSecret            string   `json:"client_secret,omitempty"`
+	ClientIDIssuedAt        int64    `json:"client_id_issued_at"`
+	ClientSecretExpiresAt   *int64   `json:"client_secret_expires_at,omitempty"` // 0: never; required where a secret is
+	ClientName              string   `json:"client_name"`
+	RedirectURIs            []string `json:"redirect_uris"`
+	GrantTypes              []string `json:"grant_types"`
+	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method"`
+	Scope                   string   `json:"scope"`
+	IDTokenAlg              string   `json:"id_token_signed_response_alg"`
+
+	Status     string     `json:"status"`
+	DisabledAt *time.Time `json:"disabled_at,omitempty"`
+	UpdatedAt  time.Time  `json:"updated_at"`
+	Trusted    bool       `json:"trusted"`
+	PKCE       bool       `json:"pkce"`
+	SecretHint string     `json:"client_secret_hint,omitempty"`
+	OldSecret  *time.Time `json:"old_client_secret_ends_at,omitempty"`
+
+	Policy              string  `json:"policy"`
+	Refresh             string  `json:"refresh"`
+	Rotation            bool    `json:"rotation"`
+	Grace               float64 `json:"grace"`
+	Idle                float64 `json:"idle"`
+	Absolute            float64 `json:"absolute"`
+	AccessTokenLifetime float64 `json:"access_token_lifetime"`
+	AccessTokenFormat   string  `json:"access_token_format"`
+	MaxGrants           int     `json:"max_grants"`
+	ScopesOnRefresh     *string `json:"scopes_on_refresh"` // null: all that were granted
+	OnReuse             string  `json:"on_reuse"`
+	RefreshLimit        int     `json:"refresh_limit"`
+}
+
+// clientJSON is a client in JSON; secret is "" but where it was just made.
+func clientJSON(c *oauth.Client, secret string) clientView {
+	p := c.Policy
+	v := clientView{
+		ClientID: c.ID, ClientSecret: secret, ClientIDIssuedAt: c.CreatedAt.Unix(), ClientName: c.Name,
+		RedirectURIs: append([]string{}, c.RedirectURIs...), GrantTypes: append([]string{}, c.GrantTypes...),
+		TokenEndpointAuthMethod: string(c.AuthMethod), Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg,
+		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived,
+		Policy: string(p.Preset), Refresh: string(p.Refresh), Rotation: !p.RotationOff,
+		Grace: p.Grace.Seconds(), Idle: p.Idle.Seconds(), Absolute: p.Absolute.Seconds(), AccessTokenLifetime: p.AccessTokenLifetime.Seconds(),
+		AccessTokenFormat: string(p.AccessTokenFormat), MaxGrants: p.MaxGrants, OnReuse: string(p.OnReuse), RefreshLimit: p.RefreshLimit,
+	}
+	if secret != "" {
+		v.ClientSecretExpiresAt = new(int64)
+	}
+	if c.Secret != nil {
+		v.SecretHint = c.Secret.Hint
+	}
+	if c.OldSecret != nil {
+		v.OldSecret = c.OldSecret.EndsAt
+	}
+	if p.ScopesOnRefresh != nil {
+		v.ScopesOnRefresh = new(p.ScopesOnRefresh.String())
+	}
+	return v
+}
+
+// clientSheet shows a client to people.
+func clientSheet(w io.Writer, c *oauth.Client, secret string) {
+	if secret != "" {
+		defer fmt.Fprintln(w, "\nThe secret is shown only now. Put it where the application reads it.")
+	}
+	p := c.Policy
+	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
+		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod),
+		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
+		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Created", moment(&c.CreatedAt))
+	if !c.Allows(oauth.GrantAuthorizationCode) && !c.Allows(oauth.GrantClientCredentials) {
+		return // the client of an API gets no tokens
+	}
+	fmt.Fprintln(w)
+	sheet(w, "Policy", string(p.Preset), "Refresh tokens", string(p.Refresh), "Rotation", yesNo(!p.RotationOff), "Grace", lifetime(p.Grace),
+		"Idle lifetime", lifetime(p.Idle), "Absolute lifetime", lifetime(p.Absolute),
+		"Access token", fmt.Sprintf("%s, %s", p.AccessTokenFormat, lifetime(p.AccessTokenLifetime)), "ID token", p.IDTokenAlg,
+		"Grants a person", fmt.Sprint(p.MaxGrants), "Scopes on refresh", scopesOnRefreshText(p), "On reuse", string(p.OnReuse),
+		"Refreshes a minute", limitText(p.RefreshLimit))
+}
+
+func clientStatus(c *oauth.Client) string {
+	if c.DisabledAt != nil {
+		return "disabled"
+	}
+	return "active"
+}
+
+func secretText(c *oauth.Client, secret string) string {
+	switch {
+	case secret != "":
+		return secret
+	case c.Secret != nil:
+		return "…" + c.Secret.Hint + ", made " + ago(c.Secret.CreatedAt)
+	}
+	return "none, it is a public client"
+}
+
+func oldSecretText(c *oauth.Client) string {
+	if c.OldSecret == nil || c.OldSecret.EndsAt == nil || c.OldSecret.EndsAt.Before(now()) {
+		return ""
+	}
+	return moment(c.OldSecret.EndsAt)
+}
+
+func pkceText(c *oauth.Client) string {
+	if c.PKCEWaived {
+		return "not required"
+	}
+	return "required"
+}
+
+func scopesOnRefreshText(p oauth.Policy) string {
+	if p.ScopesOnRefresh == nil {
+		return "all that were granted"
+	}
+	return p.ScopesOnRefresh.String()
+}
+
+func limitText(n int) string {
+	if n == 0 {
+		return "no limit"
+	}
+	return fmt.Sprint(n)
+}
+
+// lifetime is a duration as people say it: whole days where it is some.
+func lifetime(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		return fmt.Sprintf("%d d", d/day)
+	}
+	s := d.String()
+	s = strings.TrimSuffix(s, "0s")
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	if s == "" || s[len(s)-1] >= '0' && s[len(s)-1] <= '9' {
+		return d.String() // the zeros belonged to the number
+	}
+	return s
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"time"
+
+	"regrant/app/account"
+	"regrant/app/audit"
+	"regrant/db"
+)
+
+// whenMissing says what a command does when there is no database yet.
+type whenMissing bool
+
+const (
+	orFail   whenMissing = false // a command that looks at what is there: a mistyped --db must not make an empty file
+	orCreate whenMissing = true
+)
+
+// with opens the database, does something and closes it.
+func (p *program) with(ctx context.Context, missing whenMissing, do func(*db.DB) error) error {
+	store, err := p.open(ctx, missing, db.Options{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(store), store.Close())
+}
+
+func (p *program) open(ctx context.Context, missing whenMissing, o db.Options) (*db.DB, error) {
+	if missing == orFail {
+		if _, err := os.Stat(p.DB); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no database %s; name another with --db, or begin with: regrant serve", p.DB)
+		}
+	}
+	return db.Open(ctx, p.DB, o)
+}
+
+// people gives what can be done with people. No password may be made of words.
+func people(store account.Store, words ...string) (*account.People, error) {
+	hasher, err := account.NewHasher(account.HasherOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return account.New(store, hasher, account.Options{ServiceWords: words}), nil
+}
+
+// now is the time of an act, as precise as the store keeps it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// operator is who runs the command, for the audit log.
+func operator() audit.Origin {
+	name := "uid " + strconv.Itoa(os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return audit.Origin{Actor: audit.ByCommand, ActorID: name}
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"regrant/app/oauth"
+	"regrant/db"
+	"regrant/web"
+)
+
+type serveCommand struct {
+	Listen       string   `env:"REGRANT_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDR" help:"Where to listen (default ${default})."`
+	Issuer       string   `env:"REGRANT_ISSUER" placeholder:"URL" help:"The server's public address (default http://localhost and the port)."`
+	TLSCert      string   `name:"tls-cert" env:"REGRANT_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM; read again when it changes."`
+	TLSKey       string   `name:"tls-key" env:"REGRANT_TLS_KEY" placeholder:"FILE" help:"Its key in PEM."`
+	TrustedProxy []string `env:"REGRANT_TRUSTED_PROXY" placeholder:"CIDR" help:"Believe X-Forwarded-For of this network; give it once for each."`
+	Origin       []string `env:"REGRANT_ORIGIN" placeholder:"ORIGIN" help:"A browser origin that may call the token endpoint, besides those of public clients."`
+	OpsListen    string   `env:"REGRANT_OPS_LISTEN" placeholder:"ADDR" help:"Serve /metrics and /debug/pprof here, for operators only."`
+	LogFormat    string   `env:"REGRANT_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"FORMAT" help:"text or json (default ${default})."`
+	LogLevel     string   `env:"REGRANT_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
+	TokenBudget  int      `env:"REGRANT_TOKEN_BUDGET" default:"60000" placeholder:"N" help:"Calls a minute that one address may make as a program; 0 for no limit (default ${default})."`
+	PageBudget   int      `env:"REGRANT_PAGE_BUDGET" default:"600" placeholder:"N" help:"Pages a minute that one address may ask for; 0 for no limit (default ${default})."`
+}
+
+// Help is shown by --help.
+func (serveCommand) Help() string {
+	return `Without TLS the server listens on loopback only, or behind a proxy that it is told to trust. It stops on SIGTERM or Ctrl+C,
+after the requests that are under way. Every setting may stand in regrant.toml under the name of its flag:
+
+    issuer = "https://id.example.com"
+    tls-cert = "/etc/regrant/cert.pem"
+    tls-key = "/etc/regrant/key.pem"
+    trusted-proxy = ["10.0.0.0/8"]
+
+Examples:
+
+    regrant serve
+    regrant serve --listen :443 --issuer https://id.example.com --tls-cert cert.pem --tls-key key.pem
+    regrant serve --issuer https://id.example.com --trusted-proxy 127.0.0.1`
+}
+
+// How long the parts of a stop may take.
+const (
+	drainTime = 20 * time.Second // for requests that are under way
+	opsDrain  = time.Second
+)
+
+func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
+	s, err := c.settings()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	log := s.logger(p.stderr)
+
+	store, err := p.open(ctx, orCreate, db.Options{Server: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+
+	listeners, err := s.listen()
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	issuer := s.issuerFor(listeners)
+
+	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: oauth.LogAlarm(log)}, store)
+	if err != nil {
+		return err
+	}
+	all, err := people(store, hostOf(issuer))
+	if err != nil {
+		return err
+	}
+	site, err := web.New(web.Config{
+		Issuer: issuer, TrustedProxies: s.proxies, Origins: c.Origin, TokenBudget: c.TokenBudget, PageBudget: c.PageBudget, Log: log,
+	}, engine, all, store.SessionStore(now), store.Ready)
+	if err != nil {
+		return err
+	}
+	r := &running{log: log, server: newHTTPServer(site, log), certificate: s.certificate, listeners: listeners, engine: engine}
+	if s.certificate != nil {
+		r.server.TLSConfig = s.certificate.config()
+	}
+	if listeners.ops != nil {
+		r.ops = newOpsServer(site.Counters(), log)
+	}
+	s.warn(log, issuer)
+	log.Info("listening", "addr", listeners.String(), "issuer", issuer, "db", store.Path(), "version", thisVersion().Version)
+	if err := p.greet(ctx, store, issuer); err != nil {
+		return err
+	}
+	return r.until(ctx, stop)
+}
+
+// hostOf gives the host of an address, which no password may be made of.
+func hostOf(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// running is a server at work.
+type running struct {
+	log         *slog.Logger
+	server      *http.Server
+	ops         *http.Server // nil: none
+	certificate *certificate // nil: no TLS
+	listeners   *listeners
+	engine      *oauth.Server
+}
+
+// until serves until ctx ends or a listener fails. Then it lets the requests under way finish, and the engine write what
+// it has counted. stop gives signals their usual effect back, so that a second Ctrl+C ends the process at once.
+func (r *running) until(ctx context.Context, stop func()) error {
+	background, finish := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer finish()
+	work.Go(func() { r.engine.Run(background) })
+	if r.certificate != nil {
+		work.Go(func() { r.certificate.watch(background, certificateCheck, r.log) })
+	}
+	work.Go(func() { keepAwake(background, r.log) })
+
+	failed := make(chan error, len(r.listeners.public)+1)
+	for _, l := range r.listeners.public {
+		go func() { failed <- r.serve(l) }()
+	}
+	if r.ops != nil {
+		go func() { failed <- r.ops.Serve(r.listeners.ops) }()
+	}
+	notify(r.log, notifyReady)
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		r.log.Info("stopping")
+	}
+	stop()
+	notify(r.log, notifyStopping)
+	r.drain()
+	return err
+}
+
+func (r *running) serve(l net.Listener) error {
+	if r.certificate != nil {
+		return r.server.ServeTLS(l, "", "")
+	}
+	return r.server.Serve(l)
+}
+
+func (r *running) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := r.server.Shutdown(ctx); err != nil {
+		r.log.Warn("requests were cut off", "err", err.Error())
+		r.server.Close()
+	}
+	if r.ops != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), opsDrain)
+		defer cancel()
+		if err := r.ops.Shutdown(ctx); err != nil {
+			r.ops.Close()
+		}
+	}
+}

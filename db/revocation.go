@@ -2,8 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"regrant/app/audit"
@@ -111,9 +109,6 @@ func (tx *Tx) followRevocation(ctx context.Context, batch int32) (int64, error) 
 	}
 	var n int64
 	if r.PersonID != nil {
-		if err := tx.forgetDeleted(ctx, *r.PersonID); err != nil {
-			return 0, err
-		}
 		n, err = tx.FollowRevocationOfPerson(ctx, queries.FollowRevocationOfPersonParams{
 			PersonID: *r.PersonID, Covers: r.Covers, Reason: &r.Reason, At: &r.RevokedAt, Lim: batch,
 		})
@@ -126,13 +121,4 @@ func (tx *Tx) followRevocation(ctx context.Context, batch int32) (int64, error) 
 		return n, err
 	}
 	return n + 1, tx.DeleteRevocation(ctx, r.ID)
-}
-
-// forgetDeleted removes what only a person who is there can use.
-func (tx *Tx) forgetDeleted(ctx context.Context, personID string) error {
-	_, err := tx.Owner(ctx, personID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return tx.DeleteConsentsOfPerson(ctx, personID)
-	}
-	return err
 }

@@ -15,7 +15,7 @@ const (
 	dayKept       = 400                 // days
 )
 
-// Sweep implements [oauth.Store]. Each kind of thing has a transaction of its own and loses at most batch rows of it; zero
+// Sweep implements [oauth.Store]; it sweeps sessions, counters and the audit log too. Each kind of thing has a transaction of its own and loses at most batch rows of it; zero
 // says that nothing is left to do. The work is found by indexes, so a sweep that finds none costs next to nothing.
 func (d *DB) Sweep(ctx context.Context, now time.Time, batch int) (int, error) {
 	if batch <= 0 {
@@ -44,6 +44,16 @@ func (d *DB) Sweep(ctx context.Context, now time.Time, batch int) (int, error) {
 			return total, err
 		}
 		total += int(n)
+	}
+	for _, sweep := range []func() (int, error){
+		func() (int, error) { return d.SweepPeople(ctx, now, batch) },
+		func() (int, error) { return d.SweepAudit(ctx, now.Add(-AuditRetention), batch) },
+	} {
+		n, err := sweep()
+		if err != nil {
+			return total, err
+		}
+		total += n
 	}
 	return total, nil
 }

@@ -1,0 +1,80 @@
+package db
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Tables that grow with people and grants. Nothing may read one from end to end.
+var large = map[string]bool{
+	"g": true, "grants": true, "t": true, "refresh_tokens": true, "k": true, "codes": true, "p": true, "people": true, "consents": true,
+	"d": true, "grant_days": true, "m": true, "grant_moments": true, "r": true, "revoked_access_tokens": true, "authorization_requests": true,
+}
+
+// inOrder may be walked along an index from one end, since each query that does so has a LIMIT and stops.
+var inOrder = map[string]bool{
+	"GrantStates": true, "DeleteOldestAuthorizationRequests": true,
+}
+
+var (
+	parameter = regexp.MustCompile(`@\w+|sqlc\.n?arg\((\w+)\)`)
+	scanned   = regexp.MustCompile(`^SCAN (\w+)`)
+)
+
+func TestNoQueryOfTheEngineReadsALargeTableFromEndToEnd(t *testing.T) {
+	d := openTest(t, Options{})
+	var seen int
+	for _, noun := range []string{"access_token", "authorization_request", "behind", "client", "code", "consent", "grant", "refresh_token"} {
+		text, err := os.ReadFile(filepath.Join("queries", noun+".sql"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for query := range strings.SplitSeq(string(text), "-- name: ") {
+			name, body, found := strings.Cut(query, " ")
+			if !found || name == "CountAuthorizationRequests" { // at most a few thousand rows, and only now and then
+				continue
+			}
+			_, body, _ = strings.Cut(body, "\n")
+			for _, step := range plan(t, d, parameter.ReplaceAllString(body, "?")) {
+				seen++
+				m := scanned.FindStringSubmatch(step)
+				if m == nil || !large[m[1]] || inOrder[name] && strings.Contains(step, "INDEX") {
+					continue
+				}
+				t.Errorf("%s: %s", name, step)
+			}
+		}
+	}
+	if seen < 60 {
+		t.Errorf("only %d steps were seen: is the text still split as it is written?", seen)
+	}
+}
+
+func plan(t *testing.T, d *DB, query string) []string {
+	t.Helper()
+	var steps []string
+	err := d.alone(t.Context(), "explain", func(s *session) error {
+		rows, err := s.conn.QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id, parent, unused int
+			var step string
+			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+				return err
+			}
+			steps = append(steps, step)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return steps
+}

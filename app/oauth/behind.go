@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +40,10 @@ func (b *behind) count(grantID string, at time.Time, add DayCount) {
 }
 
 func (b *behind) countLocked(grantID string, at time.Time, add DayCount) {
-	key := GrantDay{grantID, at.Unix() / 86400}
+	b.addDayLocked(GrantDay{grantID, at.Unix() / 86400}, add)
+}
+
+func (b *behind) addDayLocked(key GrantDay, add DayCount) {
 	c, known := b.pending.Days[key]
 	if !known && len(b.pending.Days) >= maxBehindGrants {
 		return
@@ -64,6 +68,22 @@ func (b *behind) takeReplays(id [tokenIDSize]byte) []RingEntry {
 	entries := b.pending.Replays[id]
 	delete(b.pending.Replays, id)
 	return entries
+}
+
+// putReplays gives back what [behind.takeReplays] gave to a rotation that did not happen.
+func (b *behind) putReplays(id [tokenIDSize]byte, entries []RingEntry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.putReplaysLocked(id, entries)
+}
+
+func (b *behind) putReplaysLocked(id [tokenIDSize]byte, entries []RingEntry) {
+	newer, known := b.pending.Replays[id]
+	if len(entries) == 0 || !known && len(b.pending.Replays) >= maxBehindGrants {
+		return
+	}
+	all := append(slices.Clone(entries), newer...)
+	b.pending.Replays[id] = all[max(0, len(all)-ringEntries):]
 }
 
 func (b *behind) moment(m Moment) {
@@ -111,20 +131,24 @@ func (b *behind) flush(ctx context.Context, store Store) error {
 	return err
 }
 
-// restore puts a batch back that could not be written.
+// restore puts a batch back that could not be written, within the same bounds: the store may fail for hours.
 func (b *behind) restore(batch Behind) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for k, c := range b.pending.Days {
-		old := batch.Days[k]
-		batch.Days[k] = DayCount{c.Rotations + old.Rotations, c.Replays + old.Replays, c.Refusals + old.Refusals}
+	for k, c := range batch.Days {
+		b.addDayLocked(k, c)
 	}
-	for id, entries := range b.pending.Replays {
-		batch.Replays[id] = append(batch.Replays[id], entries...)
+	for id, entries := range batch.Replays {
+		b.putReplaysLocked(id, entries)
 	}
-	batch.Moments = append(batch.Moments, b.pending.Moments...)
-	batch.Events = append(batch.Events, b.pending.Events...)
-	b.pending = batch
+	b.pending.Moments = firstOf(maxBehindList, batch.Moments, b.pending.Moments)
+	b.pending.Events = firstOf(maxBehindList, batch.Events, b.pending.Events)
+}
+
+// firstOf gives the first n of older and newer together.
+func firstOf[E any](n int, older, newer []E) []E {
+	all := append(slices.Clone(older), newer...)
+	return all[:min(n, len(all))]
 }
 
 // maxReplays bounds the replays of one generation: beyond them the token is refused, and nothing is revoked.

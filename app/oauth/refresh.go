@@ -43,10 +43,11 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 		return nil, s.refused(state, token, r, now, why)
 	}
 	v := state.judge(token, client.Policy, now)
-	if v == verdictCurrent || v == verdictReplay {
+	if !r.counted && (v == verdictCurrent || v == verdictReplay) {
 		if wait, ok := s.limiter.allow(state.ID, client.Policy.RefreshLimit, now.Wall); !ok {
 			return nil, &Error{Code: TemporarilyUnavailable, RetryAfter: wait, Description: "Too many refreshes of this sign-in. Nothing has changed; try again later."}
 		}
+		r.counted = true
 	}
 	switch v {
 	case verdictCurrent:
@@ -131,7 +132,13 @@ func (s *Server) rotate(ctx context.Context, client *Client, state *RefreshState
 		return nil, err
 	}
 	response.RefreshToken = next.spell(s.newestTokenKey())
+	// The whole ring is written, so the replays that wait for it go along.
+	replays := s.behind.takeReplays(state.TokenID)
+	for _, e := range append(replays, ringEntry(RingRotation, state, r, now)) {
+		rotation.Ring = rotation.Ring.Append(e)
+	}
 	if err := s.store.RotateRefreshToken(ctx, rotation); err != nil {
+		s.behind.putReplays(state.TokenID, replays)
 		return nil, fault("rotate refresh token", err)
 	}
 	s.behind.count(state.ID, now.Wall, DayCount{Rotations: 1})
@@ -158,10 +165,6 @@ func (s *Server) nextGeneration(ctx context.Context, client *Client, state *Refr
 	}
 	next := token.successor(rotation.Nonce, s.keys().derive, windowKey, now.Wall)
 	rotation.CurrentHash = next.hash()
-	for _, e := range s.behind.takeReplays(state.TokenID) {
-		rotation.Ring = rotation.Ring.Append(e)
-	}
-	rotation.Ring = rotation.Ring.Append(ringEntry(RingRotation, state, r, now))
 	return next, rotation, nil
 }
 

@@ -19,6 +19,8 @@ type TokenRequest struct {
 	Scope        string
 	Resources    []string
 	By           audit.Origin // address, user agent and request id; the engine fills in who
+
+	counted bool // against the limit of its grant, however often it is decided anew
 }
 
 // TokenResponse is a successful answer, RFC 6749 §5.1.

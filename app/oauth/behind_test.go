@@ -1,0 +1,74 @@
+package oauth
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"regrant/app/audit"
+)
+
+func TestReplaysThatARotationTookComeBackWhenItFails(t *testing.T) {
+	b, now := newBehind(), time.Now()
+	s := &RefreshState{TokenID: [16]byte{1}}
+	entry := func(n int) RingEntry { return RingEntry{At: now.Add(time.Duration(n) * time.Second), Kind: RingReplay} }
+	for n := range 10 {
+		b.replay(s, now, entry(n))
+	}
+
+	taken := b.takeReplays(s.TokenID)
+	b.replay(s, now, entry(10))
+	b.putReplays(s.TokenID, taken)
+
+	got := b.takeReplays(s.TokenID)
+	if len(got) != 11 {
+		t.Fatalf("%d replays", len(got))
+	}
+	for n, e := range got {
+		if e != entry(n) {
+			t.Errorf("entry %d is of %v", n, e.At)
+		}
+	}
+}
+
+// behindFails refuses every batch.
+type behindFails struct{ Store }
+
+func (behindFails) WriteBehind(context.Context, *Behind) error { return errDisk }
+
+func TestAStoreThatFailsForHoursDoesNotFillTheMemory(t *testing.T) {
+	b, now := newBehind(), time.Now()
+	s := &RefreshState{TokenID: [16]byte{1}}
+	s.ID = "grant"
+	for range 50 {
+		for n := range 1000 {
+			b.moment(Moment{GrantID: "grant", Detail: fmt.Sprint(n)})
+			b.event(audit.Event{Kind: audit.ClientAuthFailed})
+			b.replay(s, now, RingEntry{At: now, Kind: RingReplay})
+		}
+		if err := b.flush(t.Context(), behindFails{}); err == nil {
+			t.Fatal("no fault")
+		}
+	}
+
+	p := b.pending
+	if len(p.Moments) != maxBehindList || len(p.Events) != maxBehindList || len(p.Replays[s.TokenID]) != ringEntries {
+		t.Errorf("%d moments, %d events, %d replays", len(p.Moments), len(p.Events), len(p.Replays[s.TokenID]))
+	}
+	if got := p.Days[GrantDay{"grant", now.Unix() / 86400}].Replays; got != 50_000 {
+		t.Errorf("%d of 50000 replays are counted", got)
+	}
+}
+
+func TestTheReplaysOfAGenerationAreBounded(t *testing.T) { // T3
+	c := replayCounter{counts: map[replayKey]int{}}
+	for n := range maxReplays + 5 {
+		if ok := c.add(replayKey{generation: 1}); ok != (n < maxReplays) {
+			t.Fatalf("replay %d: %v", n+1, ok)
+		}
+	}
+	if !c.add(replayKey{generation: 2}) {
+		t.Error("another generation has a count of its own")
+	}
+}

@@ -97,9 +97,9 @@ func (c *Clock) Now() Instant {
 // advance moves service time. While no window is open it stands still, so that what is persisted stays true without
 // writes; after a silence longer than [maxBeatGap] it stands still as well, since nobody was there to answer.
 func (c *Clock) advance() {
-	mono := c.source.Monotonic()
-	passed := mono - c.serviceMono
-	c.serviceMono = mono
+	// The part of a microsecond that does not count yet is left for the next reading, however many there are.
+	passed := (c.source.Monotonic() - c.serviceMono).Truncate(time.Microsecond)
+	c.serviceMono += passed
 	if c.service < c.lastEnd && passed > 0 && passed <= maxBeatGap {
 		c.service = min(c.service.Add(passed), c.lastEnd)
 	}
@@ -138,6 +138,13 @@ func (c *Clock) beat() (state ClockState, save bool, step time.Duration) {
 		}
 	}
 	return ClockState{Service: c.service, Mark: c.mark}, c.service != c.persisted, step
+}
+
+// state gives what there is to remember.
+func (c *Clock) state() ClockState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ClockState{Service: c.service, Mark: c.mark}
 }
 
 // saved notes that the store has remembered state.

@@ -139,35 +139,36 @@ const (
 )
 
 // Run keeps the clock, takes over changes of other processes, writes what was counted and sweeps, until ctx ends; then it
-// writes once more.
+// writes once more. Each has a goroutine of its own: a long sweep must not make the persisted time stale, since
+// windows that had closed meanwhile would be open again after a crash.
 func (s *Server) Run(ctx context.Context) {
-	beat, reload, flush, sweep := time.NewTicker(beatEvery), time.NewTicker(reloadEvery), time.NewTicker(flushEvery), time.NewTicker(sweepEvery)
-	defer beat.Stop()
-	defer reload.Stop()
-	defer flush.Stop()
-	defer sweep.Stop()
+	var chores sync.WaitGroup
+	chores.Go(func() { s.every(ctx, beatEvery, "save the clock", s.Beat) })
+	chores.Go(func() { s.every(ctx, reloadEvery, "reload keys and APIs", s.Reload) })
+	chores.Go(func() { s.every(ctx, flushEvery, "write counters", s.Flush) })
+	chores.Go(func() { s.every(ctx, sweepEvery, "sweep", s.Sweep) })
+	chores.Wait()
+
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	// The mark is saved even when no window is open, so that what has expired stays so if the clock goes back while the server
+	// is off.
+	if err := errors.Join(s.Beat(last), s.store.SaveClock(last, s.clock.state()), s.Flush(last)); err != nil {
+		s.alarm("the last write failed", "err", err)
+	}
+}
+
+func (s *Server) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
 	for {
-		var err error
-		doing := ""
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			if err := errors.Join(s.Beat(last), s.Flush(last)); err != nil {
-				s.alarm("the last write failed", "err", err)
-			}
 			return
-		case <-beat.C:
-			doing, err = "save the clock", s.Beat(ctx)
-		case <-reload.C:
-			doing, err = "reload keys and APIs", s.Reload(ctx)
-		case <-flush.C:
-			doing, err = "write counters", s.Flush(ctx)
-		case <-sweep.C:
-			doing, err = "sweep", s.Sweep(ctx)
+		case <-tick.C:
 		}
-		if err != nil && ctx.Err() == nil {
-			s.alarm("background work failed", "doing", doing, "err", err)
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			s.alarm("background work failed", "doing", what, "err", err)
 		}
 	}
 }

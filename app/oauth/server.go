@@ -139,36 +139,40 @@ const (
 )
 
 // Run keeps the clock, takes over changes of other processes, writes what was counted and sweeps, until ctx ends; then it
-// writes once more. Each has a goroutine of its own: a long sweep must not make the persisted time stale, since
-// windows that had closed meanwhile would be open again after a crash.
+// writes once more. Each has a rhythm of its own: a slow disk must not look like a server that was away.
 func (s *Server) Run(ctx context.Context) {
-	var chores sync.WaitGroup
-	chores.Go(func() { s.every(ctx, beatEvery, "save the clock", s.Beat) })
-	chores.Go(func() { s.every(ctx, reloadEvery, "reload keys and APIs", s.Reload) })
-	chores.Go(func() { s.every(ctx, flushEvery, "write counters", s.Flush) })
-	chores.Go(func() { s.every(ctx, sweepEvery, "sweep", s.Sweep) })
-	chores.Wait()
-
+	var wg sync.WaitGroup
+	wg.Go(func() { every(ctx, beatEvery, func() { s.clock.Now() }) })
+	wg.Go(func() { s.background(ctx, beatEvery, "save the clock", s.Beat) })
+	wg.Go(func() { s.background(ctx, reloadEvery, "reload keys and APIs", s.Reload) })
+	wg.Go(func() { s.background(ctx, flushEvery, "write counters", s.Flush) })
+	wg.Go(func() { s.background(ctx, sweepEvery, "sweep", s.Sweep) })
+	wg.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	// The mark is saved even when no window is open, so that what has expired stays so if the clock goes back while the server
-	// is off.
-	if err := errors.Join(s.Beat(last), s.store.SaveClock(last, s.clock.state()), s.Flush(last)); err != nil {
+	if err := errors.Join(s.Beat(last), s.Flush(last)); err != nil {
 		s.alarm("the last write failed", "err", err)
 	}
 }
 
-func (s *Server) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
+// background does work in its rhythm and tells the operator when it fails.
+func (s *Server) background(ctx context.Context, rhythm time.Duration, doing string, work func(context.Context) error) {
+	every(ctx, rhythm, func() {
+		if err := work(ctx); err != nil && ctx.Err() == nil {
+			s.alarm("background work failed", "doing", doing, "err", err)
+		}
+	})
+}
+
+func every(ctx context.Context, rhythm time.Duration, do func()) {
+	ticker := time.NewTicker(rhythm)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-		}
-		if err := do(ctx); err != nil && ctx.Err() == nil {
-			s.alarm("background work failed", "doing", what, "err", err)
+		case <-ticker.C:
+			do()
 		}
 	}
 }

@@ -46,7 +46,7 @@ func TestSessionEnd(t *testing.T) {
 		if n := count(t, d, "SELECT COUNT(*) FROM codes"); n != 0 {
 			t.Error("an open code is left")
 		}
-		if e := lastEvent(t, d); e.Kind != audit.SignedOut || e.Detail != "sessions=1 grants=1" {
+		if e := lastEvent(t, d); e.Kind != audit.SignedOut || e.ActorID != ann.ID || e.Detail != "sessions=1 grants=1" {
 			t.Errorf("got %+v", e)
 		}
 		if err := p.SignOut(t.Context(), s, from("192.0.2.1"), t0.Add(time.Hour)); err != nil {

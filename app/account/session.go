@@ -127,6 +127,7 @@ func (p *People) TouchSession(ctx context.Context, s Session, role Role, now tim
 // SignOut ends the session in which the person stands, and with it the grants made in it that have no offline_access
 // (LO-06). Signing out twice is no error.
 func (p *People) SignOut(ctx context.Context, s Session, o audit.Origin, now time.Time) error {
+	o.Actor, o.ActorID = audit.ByPerson, s.PersonID
 	err := p.store.EndSession(ctx, s.PersonID, s.ID, event(audit.SignedOut, s.PersonID, o, now))
 	if errors.Is(err, ErrNotFound) {
 		return nil

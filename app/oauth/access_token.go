@@ -58,7 +58,15 @@ func (s *Server) sign(algorithm, typ string, claims any, now time.Time) (string,
 	if err != nil {
 		return "", err
 	}
-	return jwt.Signed(key.signers[typ]).Claims(claims).Serialize()
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	signed, err := key.signers[typ].Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	return signed.CompactSerialize()
 }
 
 // mintOpaque seals the same claims, so that even the opaque form needs no table.

@@ -150,7 +150,9 @@ func (s *Server) Run(ctx context.Context) {
 	wg.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := errors.Join(s.Beat(last), s.Flush(last)); err != nil {
+	// The mark is saved even when no window is open, so that what has expired stays so if the clock goes back while the server
+	// is off.
+	if err := errors.Join(s.Beat(last), s.store.SaveClock(last, s.clock.state()), s.Flush(last)); err != nil {
 		s.alarm("the last write failed", "err", err)
 	}
 }

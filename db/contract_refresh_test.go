@@ -94,11 +94,23 @@ var rotationRules = map[string]func(*world){
 
 		same(w.T, must(w.RefreshState(w.Context(), s.TokenID)).Generation, uint32(racers))
 	},
-	"another epoch conflicts": func(w *world) {
+	"another generation, epoch or version than the stored one conflicts": func(w *world) {
 		s := w.grant(w.person(), w.client())
-		other := *s
-		other.Epoch++
-		w.want(w.RotateRefreshToken(w.Context(), w.rotation(&other)), oauth.ErrConflict)
+		for i, differ := range []func(*oauth.RefreshState){
+			func(r *oauth.RefreshState) { r.Generation++ },
+			func(r *oauth.RefreshState) { r.Epoch++ },
+			func(r *oauth.RefreshState) { r.Version++ },
+			func(r *oauth.RefreshState) { r.Owner.Version++ },
+			func(r *oauth.RefreshState) { r.ClientVersion++ },
+		} {
+			other := *s
+			differ(&other)
+			for _, err := range []error{w.RotateRefreshToken(w.Context(), w.rotation(&other)), w.TouchRefreshToken(w.Context(), w.rotation(&other))} {
+				if err != oauth.ErrConflict {
+					w.Fatalf("%d: got %v", i, err)
+				}
+			}
+		}
 		same(w.T, must(w.RefreshState(w.Context(), s.TokenID)), s)
 	},
 	"whatever changed since it was read conflicts, and nothing is written": func(w *world) {

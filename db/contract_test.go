@@ -208,7 +208,9 @@ func (w *world) dead(s *oauth.RefreshState) {
 	if must(w.RefreshState(w.Context(), s.TokenID)).Alive() || must(w.Grant(w.Context(), s.ID)).Alive() {
 		w.Fatal("the grant is alive")
 	}
-	w.want(w.RotateRefreshToken(w.Context(), w.rotation(must(w.RefreshState(w.Context(), s.TokenID)))), oauth.ErrConflict)
+	now := must(w.RefreshState(w.Context(), s.TokenID))
+	w.want(w.RotateRefreshToken(w.Context(), w.rotation(now)), oauth.ErrConflict)
+	w.want(w.TouchRefreshToken(w.Context(), w.rotation(now)), oauth.ErrConflict)
 }
 
 func (w *world) alive(s *oauth.RefreshState) {

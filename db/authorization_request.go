@@ -11,12 +11,17 @@ import (
 	"regrant/db/queries"
 )
 
-// pendingRoom is how many authorization requests may still be saved before the table must be counted again, so that a flood
-// of them does not count ten thousand rows each. It is a lower bound: requests that end make more room.
-type pendingRoom struct{ left, max atomic.Int64 }
+// maxPendingBytes bounds what pending authorization requests hold together, since anybody may begin one and fill it with a
+// long state (WEB-65).
+const maxPendingBytes = 20 << 20
+
+// pendingRoom is how many authorization requests, and how many bytes of them, may still be saved before the table must be
+// counted again, so that a flood of them does not count ten thousand rows each. It is a lower bound: requests that end make
+// more room.
+type pendingRoom struct{ left, bytes, max atomic.Int64 }
 
 // SaveAuthorizationRequest implements [oauth.Store]. Saving the same id again, from the same browser and client, replaces its
-// parameters. When the table is full the oldest twentieth makes way in the same transaction.
+// parameters. When the table is full, by their number or by their size, the oldest twentieth makes way in the same transaction.
 func (d *DB) SaveAuthorizationRequest(ctx context.Context, r *oauth.AuthorizationRequest, max int) error {
 	parameters, err := marshalParameters(&r.Parameters)
 	if err != nil {
@@ -30,21 +35,27 @@ func (d *DB) SaveAuthorizationRequest(ctx context.Context, r *oauth.Authorizatio
 		if err := oneRow(n, err, oauth.ErrConflict); err != nil {
 			return err
 		}
-		if d.pending.max.Swap(int64(max)) == int64(max) && d.pending.left.Add(-1) >= 0 {
+		if d.pending.max.Swap(int64(max)) == int64(max) && d.pending.left.Add(-1) >= 0 && d.pending.bytes.Add(-int64(len(parameters))) >= 0 {
 			return nil
 		}
-		count, err := tx.CountAuthorizationRequests(ctx)
+		size, err := tx.SizeAuthorizationRequests(ctx)
 		if err != nil {
 			return err
 		}
-		if over := count - int64(max); over > 0 {
-			removed, err := tx.DeleteOldestAuthorizationRequests(ctx, int32(over+int64(max)/20))
-			if err != nil {
+		for size.Requests > int64(max) || size.Bytes > maxPendingBytes {
+			over := size.Requests - int64(max) + int64(max)/20
+			if size.Bytes > maxPendingBytes {
+				over = size.Requests/20 + 1
+			}
+			if _, err := tx.DeleteOldestAuthorizationRequests(ctx, int32(over)); err != nil {
 				return err
 			}
-			count -= removed
+			if size, err = tx.SizeAuthorizationRequests(ctx); err != nil {
+				return err
+			}
 		}
-		d.pending.left.Store(int64(max) - count)
+		d.pending.left.Store(int64(max) - size.Requests)
+		d.pending.bytes.Store(maxPendingBytes - size.Bytes)
 		return nil
 	})
 	if err != nil {

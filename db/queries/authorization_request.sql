@@ -10,8 +10,8 @@ VALUES (@id, @browser_hash, @client_id, @parameters, @created_at, @expires_at)
 ON CONFLICT (id) DO UPDATE SET parameters = excluded.parameters
 WHERE authorization_requests.browser_hash = excluded.browser_hash AND authorization_requests.client_id = excluded.client_id;
 
--- name: CountAuthorizationRequests :one
-SELECT COUNT(*)
+-- name: SizeAuthorizationRequests :one
+SELECT COUNT(*) AS requests, CAST(COALESCE(SUM(LENGTH(parameters)), 0) AS BIGINT) AS bytes
 FROM authorization_requests;
 
 -- name: DeleteOldestAuthorizationRequests :execrows

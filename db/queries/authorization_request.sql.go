@@ -29,18 +29,6 @@ func (q *Queries) AuthorizationRequest(ctx context.Context, id string) (Authoriz
 	return i, err
 }
 
-const countAuthorizationRequests = `-- name: CountAuthorizationRequests :one
-SELECT COUNT(*)
-FROM authorization_requests
-`
-
-func (q *Queries) CountAuthorizationRequests(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countAuthorizationRequests)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const deleteAuthorizationRequest = `-- name: DeleteAuthorizationRequest :execrows
 DELETE FROM authorization_requests
 WHERE id = $1
@@ -102,6 +90,23 @@ func (q *Queries) PutAuthorizationRequest(ctx context.Context, arg PutAuthorizat
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const sizeAuthorizationRequests = `-- name: SizeAuthorizationRequests :one
+SELECT COUNT(*) AS requests, CAST(COALESCE(SUM(LENGTH(parameters)), 0) AS BIGINT) AS bytes
+FROM authorization_requests
+`
+
+type SizeAuthorizationRequestsRow struct {
+	Requests int64
+	Bytes    int64
+}
+
+func (q *Queries) SizeAuthorizationRequests(ctx context.Context) (SizeAuthorizationRequestsRow, error) {
+	row := q.db.QueryRowContext(ctx, sizeAuthorizationRequests)
+	var i SizeAuthorizationRequestsRow
+	err := row.Scan(&i.Requests, &i.Bytes)
+	return i, err
 }
 
 const sweepAuthorizationRequests = `-- name: SweepAuthorizationRequests :execrows

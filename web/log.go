@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +47,7 @@ func (s *Server) access(next http.Handler) http.Handler {
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				s.log.Error("panic", "request_id", requestOf(r).id, "path", audit.Clean(r.URL.Path, 200), "err", audit.Clean(fmt.Sprint(p), 500), "stack", string(debug.Stack()))
+				s.log.Error("panic", "request_id", requestOf(r).id, "path", outside(r.URL.Path, 200), "err", outside(fmt.Sprint(p), 500), "stack", string(debug.Stack()))
 				if rec.status == 0 {
 					s.writePage(rec, r, pageError{status: http.StatusInternalServerError, problem: view.ProblemInternal})
 				}
@@ -56,12 +58,24 @@ func (s *Server) access(next http.Handler) http.Handler {
 				level = slog.LevelWarn
 			}
 			if s.log.Enabled(r.Context(), level) {
-				s.log.Log(r.Context(), level, "request", "request_id", requestOf(r).id, "method", audit.Clean(r.Method, 20), "path", audit.Clean(r.URL.Path, 200),
+				s.log.Log(r.Context(), level, "request", "request_id", requestOf(r).id, "method", outside(r.Method, 20), "path", outside(r.URL.Path, 200),
 					"status", rec.status, "duration", time.Since(started).String(), "ip", originOf(r).IP)
 			}
 		}()
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// secretText finds what may open something: this server's own secrets by their prefixes, and JWTs.
+var secretText = regexp.MustCompile(`rg[racs]1_[0-9A-Za-z]+|eyJ[0-9A-Za-z_-]{10,}(\.[0-9A-Za-z_-]*)*`)
+
+// outside makes text that a caller sent fit for the log and for events: without control characters, and without the secrets
+// that programs put where none belong (WEB-46, WEB-47).
+func outside(s string, max int) string {
+	if strings.Contains(s, "1_") || strings.Contains(s, "eyJ") {
+		s = secretText.ReplaceAllStringFunc(s, func(secret string) string { return secret[:min(5, len(secret))] + "…" })
+	}
+	return audit.Clean(s, max)
 }
 
 // Counters are what the server has counted since its start. The command line exports them as metrics.

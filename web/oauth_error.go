@@ -74,9 +74,9 @@ func (s *Server) writeBearerError(w http.ResponseWriter, r *http.Request, err er
 
 // logError tells the operator what the caller does not hear. A fault is an error; a refusal is news.
 func (s *Server) logError(r *http.Request, status int, e *oauth.Error) {
-	args := []any{"request_id", requestOf(r).id, "path", r.URL.Path, "status", status, "error", string(e.Code)}
+	args := []any{"request_id", requestOf(r).id, "path", outside(r.URL.Path, 200), "status", status, "error", string(e.Code)}
 	if e.Detail != "" {
-		args = append(args, "detail", e.Detail)
+		args = append(args, "detail", outside(e.Detail, 500))
 	}
 	if e.Err != nil && status >= 500 {
 		if errors.Is(e.Err, context.Canceled) && r.Context().Err() != nil {

@@ -44,7 +44,7 @@ func originOf(r *http.Request) audit.Origin {
 	if q.addr.IsValid() {
 		ip = q.addr.String()
 	}
-	return audit.Origin{IP: ip, UserAgent: audit.Clean(r.UserAgent(), 200), RequestID: q.id}
+	return audit.Origin{IP: ip, UserAgent: outside(r.UserAgent(), 200), RequestID: q.id}
 }
 
 // clientAddr is the address of the peer, or, when that is a trusted proxy, the last address in X-Forwarded-For that is

@@ -43,7 +43,7 @@ func (s *Server) authorizeByPost(w http.ResponseWriter, r *http.Request) {
 		s.writePage(w, r, pageError{status: http.StatusRequestEntityTooLarge, problem: view.ProblemBadRequest})
 		return
 	}
-	http.Redirect(w, r, s.base+oauth.PathAuthorize+"?"+query, http.StatusSeeOther)
+	s.redirect(w, s.base+oauth.PathAuthorize+"?"+query)
 }
 
 // goOn sends the browser to the next step of an authorization, with 303 so that no form travels on (RFC 9700 §4.12).

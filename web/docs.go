@@ -88,8 +88,8 @@ func headingText(heading ast.Node, source []byte) string {
 }
 
 // docsHome sends to the first page.
-func (s *Server) docsHome(w http.ResponseWriter, r *http.Request) {
-	http.Redirect(w, r, s.base+"/docs/"+s.docs.pages[0].name, http.StatusSeeOther)
+func (s *Server) docsHome(w http.ResponseWriter, _ *http.Request) {
+	s.redirect(w, s.base+"/docs/"+s.docs.pages[0].name)
 }
 
 // docsPage shows a page of the documentation.

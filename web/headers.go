@@ -12,6 +12,15 @@ const (
 	cspForm = cspPage + "; form-action 'self'"
 )
 
+// inAuthorization lets what opened a sign-in as a popup keep its hold of it: browsers look at each response on the way, the
+// redirections too (WEB-13).
+func inAuthorization(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cross-Origin-Opener-Policy", "unsafe-none")
+		next(w, r)
+	}
+}
+
 // protect sets on every response what a browser must know of it; pages relax it where they must.
 func (s *Server) protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

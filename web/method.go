@@ -17,6 +17,6 @@ func (s *Server) pageMethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 }
 
 // favicon answers browsers that ask without having read the page.
-func (s *Server) favicon() http.Handler {
-	return http.RedirectHandler(s.base+assets.Path("mark.svg"), http.StatusSeeOther)
+func (s *Server) favicon(w http.ResponseWriter, _ *http.Request) {
+	s.redirect(w, s.base+assets.Path("mark.svg"))
 }

@@ -18,8 +18,7 @@ func (s *Server) frame(r *http.Request) view.Frame {
 	return view.Frame{Text: s.catalogue.For(r.Header.Get("Accept-Language")), Base: s.base}
 }
 
-// showPage writes a page. inFlow is for pages inside an authorization, whose form may lead to a client and which may have
-// been opened as a popup: WEB-11, WEB-13.
+// showPage writes a page. inFlow is for pages inside an authorization, whose form may lead to a client: WEB-11.
 func (s *Server) showPage(w http.ResponseWriter, r *http.Request, status int, inFlow bool, page templ.Component) {
 	var b bytes.Buffer
 	if err := page.Render(r.Context(), &b); err != nil {
@@ -34,7 +33,6 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request, status int, in
 	h.Set("Content-Security-Policy", cspForm)
 	if inFlow {
 		h.Set("Content-Security-Policy", cspPage)
-		h.Set("Cross-Origin-Opener-Policy", "unsafe-none")
 	}
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
@@ -59,7 +57,7 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, e pageError) 
 		page.RetryAfter = e.retryAfter
 		w.Header().Set("Retry-After", retryAfter(e.retryAfter))
 	}
-	s.showPage(w, r, e.status, true, page)
+	s.showPage(w, r, e.status, false, page)
 }
 
 // writePageError tells a person about an error of the engine, whose redirect URI is not proven.
@@ -82,7 +80,7 @@ func (s *Server) writePageError(w http.ResponseWriter, r *http.Request, err erro
 
 // unavailable answers a page whose data cannot be had right now.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, doing string, err error) {
-	s.log.Error("request failed", "request_id", requestOf(r).id, "path", r.URL.Path, "doing", doing, "err", err.Error())
+	s.log.Error("request failed", "request_id", requestOf(r).id, "path", outside(r.URL.Path, 200), "doing", doing, "err", err.Error())
 	s.writePage(w, r, pageError{status: http.StatusServiceUnavailable, problem: view.ProblemUnavailable, retryAfter: time.Second})
 }
 
@@ -91,6 +89,6 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) crossSite(w http.ResponseWriter, r *http.Request) {
-	s.log.Warn("cross-site form refused", "request_id", requestOf(r).id, "path", r.URL.Path)
+	s.log.Warn("cross-site form refused", "request_id", requestOf(r).id, "path", outside(r.URL.Path, 200))
 	s.writePage(w, r, pageError{status: http.StatusForbidden, problem: view.ProblemCrossSite})
 }

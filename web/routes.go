@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"path"
 	"strings"
 
 	"regrant/app/oauth"
@@ -44,8 +45,8 @@ func (s *Server) routes() http.Handler {
 	page := func(pattern string, h http.HandlerFunc) {
 		mux.Handle(pattern, s.budget(s.cfg.PageBudget, s.tooManyPages, deadline(h)))
 	}
-	page("GET "+oauth.PathAuthorize, s.authorize)
-	page("POST "+oauth.PathAuthorize, s.authorizeByPost)
+	page("GET "+oauth.PathAuthorize, inAuthorization(s.authorize))
+	page("POST "+oauth.PathAuthorize, inAuthorization(s.authorizeByPost))
 	mux.Handle(oauth.PathAuthorize, s.methodNotAllowed("GET, POST", s.pageMethodNotAllowed))
 
 	// Pages for people. GET shows and changes nothing; POST comes from our own forms only, with a token of this browser.
@@ -58,14 +59,14 @@ func (s *Server) routes() http.Handler {
 		page("POST "+path, s.ownForm(act))
 		mux.Handle(path, s.methodNotAllowed(methods+"POST", s.pageMethodNotAllowed))
 	}
-	form("/login", s.showLogin, s.login)
-	form("/login/continue", nil, s.continueLogin)
-	form("/consent", s.showConsent, s.consent)
+	form("/login", inAuthorization(s.showLogin), inAuthorization(s.login))
+	form("/login/continue", nil, inAuthorization(s.continueLogin))
+	form("/consent", inAuthorization(s.showConsent), inAuthorization(s.consent))
 	form("/logout", s.showLogout, s.logout)
 	page("GET /{$}", s.home)
 	page("GET /docs", s.docsHome)
 	page("GET /docs/{name}", s.docsPage)
-	mux.Handle("GET /favicon.ico", s.favicon())
+	mux.HandleFunc("GET /favicon.ico", s.favicon)
 	mux.HandleFunc("/", s.notFound)
 
 	return s.identify(s.protect(s.access(s.mount(mux))))
@@ -74,11 +75,11 @@ func (s *Server) routes() http.Handler {
 // mount puts the routes below the issuer's path, and the inserted forms of the metadata at the root.
 func (s *Server) mount(mux http.Handler) http.Handler {
 	if s.base == "" {
-		return s.refuseTrace(mux)
+		return s.refuse(mux)
 	}
 	root := http.NewServeMux()
 	root.Handle(s.base+"/", http.StripPrefix(s.base, mux))
-	root.Handle(s.base, http.RedirectHandler(s.base+"/", http.StatusSeeOther))
+	root.HandleFunc("GET "+s.base, func(w http.ResponseWriter, _ *http.Request) { s.redirect(w, s.base+"/") })
 	for _, path := range []string{oauth.PathOAuthMetadata, oauth.PathOIDCMetadata} {
 		root.Handle("GET "+path+s.base, public(http.HandlerFunc(s.metadata)))
 		root.Handle("OPTIONS "+path+s.base, public(http.HandlerFunc(s.metadata)))
@@ -86,16 +87,21 @@ func (s *Server) mount(mux http.Handler) http.Handler {
 	root.HandleFunc("GET /healthz", s.healthz)
 	root.HandleFunc("GET /readyz", s.readyz)
 	root.HandleFunc("/", s.notFound)
-	return s.refuseTrace(root)
+	return s.refuse(root)
 }
 
-func (s *Server) refuseTrace(next http.Handler) http.Handler {
+// refuse answers what no route should see: TRACE and CONNECT, and paths that ServeMux would redirect to their clean form
+// with 307, which makes clients send their credentials once more (RFC 9700 §4.12).
+func (s *Server) refuse(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodTrace || r.Method == http.MethodConnect {
+		switch p := r.URL.Path; {
+		case r.Method == http.MethodTrace || r.Method == http.MethodConnect:
 			s.methodNotAllowed("GET, POST", s.pageMethodNotAllowed).ServeHTTP(w, r)
-			return
+		case p != path.Clean(p) && p != path.Clean(p)+"/" || p == s.base+"/assets":
+			s.notFound(w, r)
+		default:
+			next.ServeHTTP(w, r)
 		}
-		next.ServeHTTP(w, r)
 	})
 }
 

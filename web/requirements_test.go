@@ -36,7 +36,7 @@ func TestRequirements(t *testing.T) {
 	requirementsLO(t)
 	requirementsNA(t)
 	requirementsMCP(t)
-	// Elsewhere in this package: requirementsRT(t), the refresh grant and its faults; requirementsWEB(t), the pages.
+	requirementsWEB(t)
 }
 
 // issuers are the two on which every rule is proven: at the root of a host, and below a path.

@@ -1,0 +1,41 @@
+package web_test
+
+import "testing"
+
+// requirementsWEB proves the rows WEB of requirements.md part 4, and those of its other parts that a browser meets.
+func requirementsWEB(t *testing.T) {
+	t.Run("WEB-10 WEB-11 WEB-13 GEN-02 every response bears the headers of its kind", headersOfEveryResponse)
+	t.Run("WEB-12 no text from outside becomes markup", textFromOutside)
+	t.Run("WEB-12 no text from outside becomes a header", headerInjection)
+	t.Run("WEB-20 no other site can act through a form", foreignSites)
+	t.Run("WEB-20 no form works without the token of this browser", formTokens)
+	t.Run("WEB-20 GET changes nothing", getChangesNothing)
+	t.Run("WEB-21 nobody is signed in by another site", loginCSRF)
+	t.Run("WEB-22 the consent form of one person is void for another", consentOfAnother)
+	t.Run("WEB-22 the consent form holds for its own question only", consentToAnotherQuestion)
+	t.Run("WEB-23 the consent page says who asks for what, for how long and of whom", consentPage)
+	t.Run("WEB-25 cookies are the browser's own and nobody else's", cookieAttributes)
+	t.Run("WEB-26 signing in gives a session that nobody knew before", fixation)
+	t.Run("WEB-27 sessions end idle and after their whole life", sessionTimeouts)
+	t.Run("WEB-27 signing out ends the session on the server", signOutEndsSession)
+	t.Run("WEB-28 LO-06 signing out ends the grants that live with the session", signOutEndsGrants)
+	t.Run("WEB-28 disabling, deleting or a new password ends every session", personEndsSessions)
+	t.Run("WEB-29 malformed cookies mean nobody", cookieFuzz)
+	t.Run("WEB-33 a failed sign-in does not tell whether the account exists", noEnumeration)
+	t.Run("WEB-36 guesses are throttled, and known devices still get in", throttling)
+	t.Run("WEB-46 WEB-47 AZ-14 no secret reaches the log or the database", noSecretsAnywhere)
+	t.Run("WEB-47 nothing from outside can forge a line of the log", logInjection)
+	t.Run("WEB-60 GEN-08 bodies, queries and headers are bounded", bounds)
+	t.Run("WEB-62 requests have budgets, of programs apart from those of people", budgets)
+	t.Run("WEB-64 health tells the public nothing", healthTellsNothing)
+	t.Run("WEB-65 requests of strangers do not fill the database", pendingRequestsBounded)
+	t.Run("AZ-10 an authorization request may come by POST from anywhere and does nothing yet", authorizeByPost)
+	t.Run("AZ-15 an authorization goes on in its own browser only", boundToBrowser)
+	t.Run("AZ-15 hidden fields are never trusted", editedFields)
+	t.Run("AZ-18 pages load nothing from elsewhere", nothingForeign)
+	t.Run("AZ-19 authorizations in several tabs do not mix", tabs)
+	t.Run("OI-06 prompt=login wants the password again", promptLogin)
+	t.Run("GEN-14 pages may not be read across origins", corsOfPages)
+	t.Run("GEN-15 answers to forms are 303", answersToForms)
+	t.Run("GEN-16 there is no open redirector", noOpenRedirector)
+}

@@ -123,3 +123,20 @@ func (tx *Tx) addMoments(ctx context.Context, moments []oauth.Moment) error {
 	}
 	return nil
 }
+
+// Moments returns up to limit moments of a grant, the newest first.
+func (d *DB) Moments(ctx context.Context, grantID string, limit int) ([]oauth.Moment, error) {
+	var moments []oauth.Moment
+	err := d.read(ctx, "read moments", func(q *queries.Queries) error {
+		rows, err := q.Moments(ctx, grantID, int32(limit))
+		moments = make([]oauth.Moment, len(rows))
+		for i, m := range rows {
+			moments[i] = oauth.Moment{
+				GrantID: m.GrantID, At: instant(m.At), Kind: oauth.MomentKind(m.Kind), Generation: uint32(m.Generation), IP: m.IP,
+				UserAgent: m.UserAgent, Detail: m.Detail, RequestID: m.RequestID,
+			}
+		}
+		return err
+	})
+	return moments, err
+}

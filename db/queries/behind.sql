@@ -15,6 +15,14 @@ SELECT g.id, CAST(@at AS bigint), @kind, CAST(@generation AS bigint), @ip, @user
 FROM grants g
 WHERE g.id = @grant_id;
 
+-- name: Moments :many
+-- Newest first.
+SELECT *
+FROM grant_moments
+WHERE grant_id = @grant_id
+ORDER BY id DESC
+LIMIT @lim;
+
 -- name: TrimMoments :execrows
 -- Keeps the last @keep.
 DELETE FROM grant_moments

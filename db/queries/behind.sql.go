@@ -101,6 +101,48 @@ func (q *Queries) InsertMoment(ctx context.Context, arg InsertMomentParams) (int
 	return result.RowsAffected()
 }
 
+const moments = `-- name: Moments :many
+SELECT id, grant_id, at, kind, generation, ip, user_agent, detail, request_id
+FROM grant_moments
+WHERE grant_id = $1
+ORDER BY id DESC
+LIMIT $2
+`
+
+// Newest first.
+func (q *Queries) Moments(ctx context.Context, grantID string, lim int32) ([]GrantMoment, error) {
+	rows, err := q.db.QueryContext(ctx, moments, grantID, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GrantMoment
+	for rows.Next() {
+		var i GrantMoment
+		if err := rows.Scan(
+			&i.ID,
+			&i.GrantID,
+			&i.At,
+			&i.Kind,
+			&i.Generation,
+			&i.IP,
+			&i.UserAgent,
+			&i.Detail,
+			&i.RequestID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sweepGrantDays = `-- name: SweepGrantDays :execrows
 DELETE FROM grant_days
 WHERE (grant_days.grant_id, grant_days.day) IN (

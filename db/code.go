@@ -21,6 +21,12 @@ func (d *DB) IssueCode(ctx context.Context, requestID string, code *oauth.Author
 				return err
 			}
 		}
+		// A sign-out takes the codes of its session along; one that is issued just after it must not survive.
+		if session, err := tx.SessionByID(ctx, code.SessionID); err == nil && session.EndedAt != nil {
+			return oauth.ErrConflict
+		} else if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
 		n, err := tx.InsertCode(ctx, queries.InsertCodeParams{
 			Hash: code.Hash, ClientID: code.ClientID, PersonID: code.PersonID, SessionID: code.SessionID, RedirectURI: code.RedirectURI,
 			Scope: code.Scope.String(), Resources: strings.Join(code.Resources, " "), Nonce: code.Nonce, CodeChallenge: code.CodeChallenge,

@@ -73,7 +73,14 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.signInRefused(w, r, pending, err)
 		return
 	}
+	if !s.leave(w, r, signedIn.Person.ID) {
+		return
+	}
 	session, err := s.sessions.begin(w, r, account.NewSession(signedIn, originOf(r)), signedIn.Person.Role)
+	if errors.Is(err, account.ErrSessionEnded) {
+		s.signInRefused(w, r, pending, account.ErrCredentials) // disabled or given another password meanwhile
+		return
+	}
 	if err != nil {
 		s.unavailable(w, r, "begin session", err)
 		return
@@ -84,6 +91,19 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	}
 	progress, err := s.oauth.Resume(r.Context(), id, oauth.HashBrowser(s.browser(w, r)), subject(&session), originOf(r))
 	s.goOn(w, r, progress, err)
+}
+
+// leave signs out whoever else was signed in with this browser. When the store cannot do it, it answers itself.
+func (s *Server) leave(w http.ResponseWriter, r *http.Request, personID string) bool {
+	before, _, err := s.sessions.current(r)
+	if err == nil && before != nil && before.PersonID != personID {
+		err = s.people.SignOut(r.Context(), *before, originOf(r), s.now())
+	}
+	if err != nil {
+		s.unavailable(w, r, "sign out who was here before", err)
+		return false
+	}
+	return true
 }
 
 // signInRefused shows the form again; what is wrong with address or password is not told.

@@ -257,6 +257,9 @@ func (s *Server) issueCode(ctx context.Context, client *Client, r *Authorization
 	if errors.Is(err, ErrSpent) || errors.Is(err, ErrNotFound) {
 		return nil, endedRequest(err)
 	}
+	if errors.Is(err, ErrConflict) {
+		return nil, refuse(LoginRequired, "The person signed out meanwhile.")
+	}
 	if err != nil {
 		return nil, fault("issue code", err)
 	}

@@ -47,7 +47,7 @@ type Store interface {
 	// EndAuthorizationRequest removes a pending request that ends without a code; [ErrSpent] if it ended before.
 	EndAuthorizationRequest(ctx context.Context, id string, event audit.Event) error
 	// IssueCode ends the pending request, remembers the consent (nil: nothing to remember) and stores the code; [ErrSpent] if
-	// the request ended before, and nothing is stored then. A requestID of "" has no pending request.
+	// the request ended before, and [ErrConflict] if the session or the person did; nothing is stored then. A requestID of "" has no pending request.
 	IssueCode(ctx context.Context, requestID string, code *AuthorizationCode, consent *Consent, event *audit.Event) error
 
 	// Consent gives what a person has allowed a client before.

@@ -1,0 +1,181 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"regrant/app/oauth"
+)
+
+// behaviourRules drive META-09 from the document: what it lists works, and what it does not list is refused.
+func behaviourRules(t *testing.T) {
+	all := newSites(t)
+	check := func(t *testing.T, m map[string]any, member string, superset []string, works func(value string) bool) {
+		t.Helper()
+		listed := list(m, member)
+		if len(listed) == 0 {
+			t.Errorf("%s lists nothing", member)
+		}
+		for _, value := range listed {
+			if !works(value) {
+				t.Errorf("%s lists %q, which does not work", member, value)
+			}
+		}
+		for _, value := range superset {
+			if !slices.Contains(listed, value) && works(value) {
+				t.Errorf("%s does not list %q, which works", member, value)
+			}
+		}
+	}
+
+	all.rule(t, "META-09 what the document says of authorization requests is so", func(t *testing.T, s *site) {
+		m, b := s.document(), s.alice()
+		// accepted says whether a request changed by set is not refused, or only for want of what the person must do.
+		accepted := func(set url.Values, refusals ...string) bool {
+			address := s.az("PN", set)
+			a := b.get(address)
+			u, err := url.Parse(a.header.Get("Location"))
+			if err != nil || a.status != http.StatusSeeOther {
+				t.Fatalf("%v: %d %s", set, a.status, a.body)
+			}
+			code := u.Query().Get("error")
+			if code != "" && !slices.Contains(append(refusals, "consent_required", "login_required"), code) {
+				t.Errorf("%v: error %s", set, code)
+			}
+			return code == "" || code == "consent_required" || code == "login_required"
+		}
+		check(t, m, "response_types_supported", []string{"token", "id_token", "none", "code token", "code id_token", "code id_token token", "id_token token"}, func(v string) bool {
+			return accepted(url.Values{"response_type": {v}}, "unsupported_response_type")
+		})
+		check(t, m, "response_modes_supported", []string{"fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt", "jwt", "web_message"}, func(v string) bool {
+			return accepted(url.Values{"response_mode": {v}}, "invalid_request")
+		})
+		check(t, m, "code_challenge_methods_supported", []string{"plain", "S512"}, func(v string) bool {
+			return accepted(url.Values{"code_challenge_method": {v}}, "invalid_request")
+		})
+		check(t, m, "prompt_values_supported", []string{"create", "signup", "admin_consent"}, func(v string) bool {
+			return accepted(url.Values{"prompt": {v}}, "invalid_request")
+		})
+		check(t, m, "scopes_supported", []string{"phone", "address", "groups", "admin", "*"}, func(v string) bool {
+			return accepted(url.Values{"scope": {v}, "prompt": {"consent"}}, "invalid_scope")
+		})
+		for member, parameter := range map[string]string{"request_parameter_supported": "request", "request_uri_parameter_supported": "request_uri"} {
+			if got := accepted(url.Values{parameter: {"https://x.test/r"}}, parameter+"_not_supported"); got != m[member] {
+				t.Errorf("%s is %v, and %s is accepted: %v", member, m[member], parameter, got)
+			}
+		}
+	})
+
+	all.rule(t, "META-09 what the document says of grant types and client authentication is so", func(t *testing.T, s *site) {
+		m := s.document()
+		check(t, m, "grant_types_supported", []string{
+			"password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:saml2-bearer", "urn:openid:params:grant-type:ciba",
+		}, func(v string) bool {
+			a := answer{}
+			switch v {
+			case "authorization_code":
+				a = s.exchange("CB", s.code("CB", nil), nil)
+			case "refresh_token":
+				a = s.refresh("CB", s.grant("CB", "read").text(t, "refresh_token"))
+			default:
+				a = s.post("/token", "CB", url.Values{"grant_type": {v}, "username": {"alice@example.com"}, "password": {password}})
+			}
+			if a.status != http.StatusOK {
+				wantError(t, a, "unsupported_grant_type")
+			}
+			return a.status == http.StatusOK
+		})
+		methods := []string{"none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}
+		for member, endpoint := range map[string]string{"token_endpoint_auth_methods_supported": "/token", "revocation_endpoint_auth_methods_supported": "/revoke", "introspection_endpoint_auth_methods_supported": "/introspect"} {
+			check(t, m, member, methods, func(method string) bool {
+				id := "META09-" + endpoint[1:] + "-" + method
+				c := oauth.Client{ID: id, Name: id, AuthMethod: oauth.AuthMethod(method), RedirectURIs: []string{"https://meta.test/cb"}}
+				secret, err := oauth.RegisterClient(context.Background(), s.db, &c, s.clock.Wall(), by)
+				if err != nil {
+					return false
+				}
+				form, headers := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "token": {"x"}, "client_id": {id}}, []string{}
+				switch method {
+				case "client_secret_basic":
+					headers = []string{"Authorization", basic(id, secret)}
+				case "client_secret_post":
+					form.Set("client_secret", secret)
+				}
+				a := s.postBody(endpoint, form.Encode(), headers...)
+				if a.status == http.StatusUnauthorized {
+					return false
+				}
+				if endpoint == "/token" { // past the authentication
+					wantError(t, a, "invalid_grant")
+				} else if a.status != http.StatusOK {
+					t.Errorf("%s by %s: %d", endpoint, method, a.status)
+				}
+				return true
+			})
+		}
+	})
+
+	all.rule(t, "META-09 what the document says of ID tokens and claims is so", func(t *testing.T, s *site) {
+		m := s.document()
+		seen := map[string]bool{}
+		check(t, m, "id_token_signing_alg_values_supported", []string{"none", "HS256", "HS512", "RS384", "RS512", "PS256", "ES384", "ES512", "ES256K", "EdDSA", "Ed25519"}, func(algorithm string) bool {
+			policy, _ := oauth.PolicyOf(oauth.PresetStandard)
+			policy.IDTokenAlg = algorithm
+			id := "META09-" + algorithm
+			c := oauth.Client{ID: id, Name: id, AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://alg.test/cb"}, Policy: policy}
+			secret, err := oauth.RegisterClient(context.Background(), s.db, &c, s.clock.Wall(), by)
+			if err != nil {
+				return false
+			}
+			s.secret[id] = secret
+			tokens := s.exchange(id, s.code("CB", url.Values{"client_id": {id}, "redirect_uri": {"https://alg.test/cb"}, "scope": {"openid profile email"}, "max_age": {"1000"}}), nil)
+			wantOK(t, tokens)
+			for name := range s.verified(tokens.text(t, "id_token")) {
+				seen[name] = true
+			}
+			info := s.userinfo(tokens.text(t, "access_token"))
+			for _, name := range []string{"sub", "name", "email", "email_verified", "phone_number", "address", "picture", "locale", "preferred_username", "updated_at"} {
+				seen[name] = seen[name] || info.json(t, name) != nil
+			}
+			return jwtPart(t, tokens.text(t, "id_token"), 0)["alg"] == algorithm
+		})
+		var told []string
+		for name := range seen {
+			if seen[name] {
+				told = append(told, name)
+			}
+		}
+		listed := list(m, "claims_supported")
+		slices.Sort(told)
+		slices.Sort(listed)
+		if !slices.Equal(told, listed) {
+			t.Errorf("told: %v\nlisted: %v", told, listed)
+		}
+		if got := list(m, "subject_types_supported"); !slices.Equal(got, []string{"public"}) {
+			t.Errorf("subject types: %v", got)
+		}
+		if !strings.Contains(s.fetch("GET", s.issuer+"/login", "Accept-Language", "de, fr").body, `<html lang="`+list(m, "ui_locales_supported")[0]+`"`) {
+			t.Error("the page is in another language than the one listed")
+		}
+	})
+
+	all.rule(t, "META-09 what comes later is neither listed nor there", func(t *testing.T, s *site) {
+		for member, path := range map[string]string{
+			"registration_endpoint": "/register", "pushed_authorization_request_endpoint": "/par", "device_authorization_endpoint": "/device_authorization", "end_session_endpoint": "/end_session",
+			"backchannel_authentication_endpoint": "/ciba", "check_session_iframe": "/check_session", "dpop_signing_alg_values_supported": "", "client_id_metadata_document_supported": "", "backchannel_logout_supported": "", "tls_client_certificate_bound_access_tokens": "", "mtls_endpoint_aliases": "",
+		} {
+			if value, listed := s.document()[member]; listed {
+				t.Errorf("%s is %v", member, value)
+			}
+			if path != "" {
+				if a := s.post(path, "CB", url.Values{"client_id": {"CB"}}); a.status != http.StatusNotFound {
+					t.Errorf("%s: %d", path, a.status)
+				}
+			}
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/url"
+	"slices"
 	"time"
 
 	"regrant/app/audit"
@@ -184,6 +185,9 @@ func (s *Server) proceed(ctx context.Context, client *Client, r *AuthorizationRe
 	}
 	if r.HintedPersonID != "" && r.HintedPersonID != owner.ID {
 		return nil, refuse(LoginRequired, "Somebody else has signed in than the one whom the id_token_hint names.")
+	}
+	if len(r.EssentialACR) > 0 && !slices.Contains(r.EssentialACR, who.ACR) {
+		return nil, refuse(UnmetAuthentication, "The authentication context that is essential cannot be met.")
 	}
 	if r.PromptSelect && !r.AccountSelected && !who.AuthTime.After(r.CreatedAt) {
 		return &Progress{Step: StepSelect, Request: r, Client: client, Owner: owner}, nil

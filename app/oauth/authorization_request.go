@@ -43,10 +43,11 @@ type Parameters struct {
 	PromptLogin     bool
 	PromptConsent   bool
 	PromptSelect    bool
-	MaxAge          *int   // seconds
-	LoginHint       string // what the sign-in form starts with
-	HintedPersonID  string // the subject of id_token_hint
-	AccountSelected bool   // the person has answered prompt=select_account
+	MaxAge          *int     // seconds
+	EssentialACR    []string // one of them must be met; nil: any will do
+	LoginHint       string   // what the sign-in form starts with
+	HintedPersonID  string   // the subject of id_token_hint
+	AccountSelected bool     // the person has answered prompt=select_account
 }
 
 // single gives a parameter that may occur once: RFC 6749 §3.1.
@@ -169,8 +170,8 @@ func (p *Parameters) readPrompt(q url.Values) error {
 		}
 		p.MaxAge = &seconds
 	}
-	if q.Get("claims") != "" {
-		return refuse(InvalidRequest, "The claims parameter is not supported.")
+	if claims := q.Get("claims"); claims != "" {
+		return p.readClaims(claims)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ var responseParameters = []string{
 	"session_state", "response", "refresh_token",
 }
 
-// ValidateRedirectURI refuses a redirect URI that may not be registered: RFC 6749 §3.1.2, RFC 8252 §7 and §8.4,
+// ValidateRedirectURI refuses a redirect URI that may not be registered: RFC 6749 §3.1.2, RFC 8252 §7, RFC 8252 §8.4,
 // RFC 9700 §2.6. http is for loopback only; a private-use scheme has the form of a reversed domain name.
 func ValidateRedirectURI(s string) error {
 	bad := func(why string) error { return refuse(InvalidRedirectURI, "redirect_uri: "+why) }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The scopes of OpenID Connect Core §5.4 and §11 that every server knows.
+// The scopes of OpenID Connect Core §5.4 and OpenID Connect Core §11 that every server knows.
 const (
 	ScopeOpenID        = "openid"
 	ScopeProfile       = "profile"

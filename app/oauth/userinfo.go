@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// UserInfo is what the userinfo endpoint tells, OpenID Connect Core §5.3 and §5.4.
+// UserInfo is what the userinfo endpoint tells, OpenID Connect Core §5.3 and OpenID Connect Core §5.4.
 type UserInfo struct {
 	Subject       string `json:"sub"`
 	Name          string `json:"name,omitempty"`

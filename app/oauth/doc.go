@@ -1,0 +1,93 @@
+// Package oauth is the authorization server of RFC 6749: who may get which token, and when it ends. It is plain Go: HTTP
+// is the business of package web, SQL of package db, which implements the [Store] that is declared here.
+//
+// # The story
+//
+// A [Client] sends a person's browser to [Server.Authorize]. The request is checked (authorization_request.go: the client,
+// its redirect URI, and only then what may redirect), kept, and bound to the browser, until the person has signed in and
+// consented. [Server.Decide] ends it with a code (code.go).
+//
+// Everything else begins at [Server.Token] in token.go: the client authenticates (client_authentication.go), and the grant type
+// chooses the file. code_redemption.go turns a code into a [Grant]: what one person allowed one client at one sign-in on
+// one device. Access tokens (access_token.go), ID tokens (id_token.go) and the one refresh token hang on it and die with it.
+//
+// The refresh token is what this package exists for. refresh_token.go says what it is, refresh.go what happens when one is
+// presented: it moves to its next generation, or answers a repeated request with the same successor, or proves that two
+// parties hold it, which ends the grant. window.go keeps the time in which a repetition is honest, clock.go the time that a
+// crash or a wrong clock cannot move, behind.go what is counted and may be lost.
+//
+// [Server.Introspect], [Server.UserInfo] and [Server.Revoke] are what resource servers and clients ask about the tokens that they
+// have. [Metadata] says what this server can do.
+//
+// # Rules that hold everywhere
+//
+// What changes state is one method of the [Store] and one transaction, and every one-time thing is used up there, so that of
+// any number of callers one wins. Tokens are signed before anything is written, and a refusal leaves what is stored as it
+// was. An error of the store is never a verdict on a token: it becomes [TemporarilyUnavailable], and the same request
+// works later. Code and Description of an [Error] travel, Detail and Err stay home.
+//
+// # Index
+//
+// Where a section of a specification is followed. A test keeps this list equal to what the comments cite.
+//
+//	OAuth 2.1 §10.2                      code_redemption.go
+//	OpenID Connect Core §2               grant.go, id_token.go
+//	OpenID Connect Core §3.1.2.1         authorization.go, authorization_request.go
+//	OpenID Connect Core §3.1.2.6         error.go
+//	OpenID Connect Core §5.3             userinfo.go
+//	OpenID Connect Core §5.4             scope.go, userinfo.go
+//	OpenID Connect Core §5.5             claims.go
+//	OpenID Connect Core §5.5.1.1         claims.go
+//	OpenID Connect Core §11              authorization.go, scope.go
+//	OpenID Connect Core §12.2            id_token.go
+//	OpenID Connect Discovery §3          metadata.go
+//	RFC 3986 §6.2.2.1                    resource.go
+//	RFC 6749 Appendix A.1                client.go
+//	RFC 6749 §1.1                        resource.go, server.go
+//	RFC 6749 §2                          client.go
+//	RFC 6749 §2.1                        client.go
+//	RFC 6749 §2.3                        client_authentication.go
+//	RFC 6749 §3.1                        authorization_request.go, error.go
+//	RFC 6749 §3.1.2                      redirect_uri.go
+//	RFC 6749 §3.1.2.3                    redirect_uri.go
+//	RFC 6749 §3.2                        token.go
+//	RFC 6749 §3.3                        authorization_request.go, scope.go
+//	RFC 6749 §4.1.1                      authorization.go, authorization_request.go
+//	RFC 6749 §4.1.2                      authorization.go, code.go, code_redemption.go
+//	RFC 6749 §4.1.2.1                    error.go
+//	RFC 6749 §4.1.3                      client.go, code_redemption.go
+//	RFC 6749 §4.4                        access_token.go, client_credentials.go
+//	RFC 6749 §5.1                        token.go
+//	RFC 6749 §5.2                        authorization_request.go, error.go
+//	RFC 6749 §6                          refresh.go
+//	RFC 6750 §3.1                        error.go, userinfo.go
+//	RFC 7009 §2.1                        revocation.go
+//	RFC 7009 §2.2.1                      error.go
+//	RFC 7517 §5                          metadata.go
+//	RFC 7519 §5.1                        access_token.go
+//	RFC 7591 §2                          client.go
+//	RFC 7591 §3.2.2                      client.go
+//	RFC 7636 §4.1                        pkce.go
+//	RFC 7636 §4.2                        pkce.go
+//	RFC 7636 §4.6                        pkce.go
+//	RFC 7662 §2.2                        introspection.go
+//	RFC 8252 §7                          redirect_uri.go
+//	RFC 8252 §7.3                        redirect_uri.go
+//	RFC 8252 §8.4                        redirect_uri.go
+//	RFC 8252 §8.5                        client_authentication.go
+//	RFC 8252 §8.6                        consent.go
+//	RFC 8414 §2                          metadata.go, server.go
+//	RFC 8707 §2                          authorization_request.go, error.go, resource.go
+//	RFC 8707 §2.2                        resource.go
+//	RFC 9068 §2.1                        access_token.go
+//	RFC 9068 §2.2                        access_token.go
+//	RFC 9068 §3                          resource.go
+//	RFC 9207 §2                          error.go
+//	RFC 9700 §2                          client.go
+//	RFC 9700 §2.1.1                      client.go, pkce.go
+//	RFC 9700 §2.6                        redirect_uri.go
+//	RFC 9700 §4.1.3                      redirect_uri.go
+//	RFC 9700 §4.8.2                      pkce.go
+//	RFC 9700 §4.14.2                     policy.go, refresh.go
+//	RFC 9700 §4.15                       client.go
+package oauth

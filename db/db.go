@@ -202,8 +202,9 @@ func tryWriting(ctx context.Context, pool *sql.DB) error {
 // that come later get ErrClosed.
 func (d *DB) Close() error {
 	d.closing.Do(func() {
-		close(d.writer.stop)
+		// The last connection to go copies the WAL, and a read-only one cannot.
 		d.readers.close()
+		close(d.writer.stop)
 		<-d.writer.stopped
 		close(d.writer.wal.kick)
 		<-d.writer.wal.stopped

@@ -61,6 +61,8 @@ var all = sync.OnceValue(func() set {
 	s.add("theme.js", "text/javascript; charset=utf-8", read("js/theme.js"))
 	s.add("app.js", "text/javascript; charset=utf-8", script())
 	s.add("app.css", "text/css; charset=utf-8", stylesheet(s.byName["inter.woff2"].served))
+	s.add("demopage.js", "text/javascript; charset=utf-8", read("js/demo.js"))
+	s.add("demopage.css", "text/css; charset=utf-8", demoStylesheet())
 	s.add("licences.txt", "text/plain; charset=utf-8", licences())
 	return s
 })

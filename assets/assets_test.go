@@ -40,6 +40,8 @@ func TestAssetsAreServedByHashForEver(t *testing.T) {
 		"app.css":      "text/css; charset=utf-8",
 		"app.js":       "text/javascript; charset=utf-8",
 		"theme.js":     "text/javascript; charset=utf-8",
+		"demopage.css": "text/css; charset=utf-8",
+		"demopage.js":  "text/javascript; charset=utf-8",
 		"inter.woff2":  "font/woff2",
 		"mark.svg":     "image/svg+xml",
 		"licences.txt": "text/plain; charset=utf-8",
@@ -116,8 +118,8 @@ func TestNothingElseIsServed(t *testing.T) {
 
 func TestEveryStylesheetAndScriptIsBundled(t *testing.T) {
 	for pattern, bundled := range map[string][]string{
-		"css/*.css": append(slices.Clone(sheets), "layers", "oat"),
-		"js/*.js":   append(slices.Clone(scripts), "theme"),
+		"css/*.css": append(slices.Concat(sheets, demoSheets), "layers", "oat"),
+		"js/*.js":   append(slices.Clone(scripts), "theme", "demo"),
 	} {
 		files, err := fs.Glob(embedded, pattern)
 		if err != nil {
@@ -157,7 +159,7 @@ func TestTheStylesheetLoadsOnlyWhatIsServed(t *testing.T) {
 }
 
 func TestEveryRuleIsInALayer(t *testing.T) {
-	for _, name := range sheets {
+	for _, name := range slices.Concat(sheets, demoSheets) {
 		if name == "font" {
 			continue // @font-face takes no part in the cascade
 		}

@@ -15,6 +15,9 @@ var sheets = []string{
 // scripts are the modules of the page's one script. Each enhances markup that works without it.
 var scripts = []string{"submit", "confirm", "copy", "reveal", "time", "theme-switch", "scroll"}
 
+// demoSheets are what the page of "regrant demo" loads besides; no other page does.
+var demoSheets = []string{"demo", "demo-sequence", "demo-sides", "demo-play"}
+
 // stylesheet joins Oat, in a layer below all of ours, and the theme. The typeface is addressed beside the stylesheet,
 // so that it is found under any path of the issuer.
 func stylesheet(font string) []byte {
@@ -27,6 +30,15 @@ func stylesheet(font string) []byte {
 		css.Write(read("css/" + name + ".css"))
 	}
 	return []byte(strings.ReplaceAll(css.String(), "inter.woff2", font))
+}
+
+// demoStylesheet joins what only the demo loads; its layers are those of the stylesheet.
+func demoStylesheet() []byte {
+	var css bytes.Buffer
+	for _, name := range demoSheets {
+		css.Write(read("css/" + name + ".css"))
+	}
+	return css.Bytes()
 }
 
 // script joins the modules, each in a block of its own so that names do not meet.

@@ -13,6 +13,7 @@ type grammar struct {
 	common
 
 	Serve   serveCommand   `cmd:"" group:"run" help:"Run the server."`
+	Demo    demoCommand    `cmd:"" group:"run" help:"Show in a browser what an application, the server and an API say to each other."`
 	User    userCommand    `cmd:"" group:"manage" help:"People who sign in."`
 	Client  clientCommand  `cmd:"" group:"manage" help:"Applications that people sign in to."`
 	API     apiCommand     `cmd:"" name:"api" group:"manage" help:"Resource servers that access tokens are for."`

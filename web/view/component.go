@@ -8,7 +8,7 @@ import (
 )
 
 // Each page is a templ.Component.
-var _ = []templ.Component{Login{}, SelectAccount{}, Consent{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}}
+var _ = []templ.Component{Login{}, SelectAccount{}, Consent{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}, Demo{}}
 
 // Render writes the sign-in page.
 func (p Login) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
@@ -33,3 +33,6 @@ func (p ErrorPage) Render(ctx context.Context, w io.Writer) error { return p.pag
 
 // Render writes a page of the documentation.
 func (p Docs) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
+
+// Render writes the page of the demo.
+func (p Demo) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"regrant/app/account"
+	"regrant/app/oauth"
+	"regrant/db"
+	"regrant/web"
+	"regrant/web/view"
+)
+
+type demoCommand struct {
+	Listen string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Where the server listens (default ${default}). The application and the API take the next free ports."`
+}
+
+// Help is shown by --help.
+func (demoCommand) Help() string {
+	return `The demo starts the server with one person and one admin, an application and an API, each on its own port, and shows in the
+application's page what the three say to each other: signing in, calling the API, refreshing, and what happens when something
+goes wrong. Its database is made for it and removed when it ends; --db is not looked at.
+
+Examples:
+
+    regrant demo
+    regrant demo --listen 127.0.0.1:9000`
+}
+
+func (c demoCommand) Run(ctx context.Context, p *program) (err error) {
+	if !isLoopback(c.Listen) {
+		return usage("listen: %s is not a loopback address; the demo shows its passwords to whoever comes", c.Listen)
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	d, err := newDemo(ctx, c.Listen, log, account.DefaultCost())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := p.print(d.introduction(), d.introduce); err != nil {
+		return err
+	}
+	return d.serve(ctx, stop)
+}
+
+// demo is the server, the application and the API, and the database that they live on.
+type demo struct {
+	dir    string
+	issuer string
+	server demoPlace
+	app    demoPlace
+	api    demoPlace
+	person demoAccount
+	admin  demoAccount
+	secret string        // of the application at the server
+	grace  time.Duration // the window of the application's policy
+
+	clock     *demoClock
+	store     *db.DB
+	engine    *oauth.Server
+	catalogue *view.Catalogue
+	visitors  *demoVisitors
+	browsers  *demoBrowsers
+	tapes     demoTapes
+	http      *http.Client // of application and API
+	log       *slog.Logger
+	ending    chan struct{} // closed when the demo ends
+	places    []*demoPlace
+}
+
+// demoPlace is where one party listens.
+type demoPlace struct {
+	name     string // or address
+	port     string
+	host     string // name and port
+	url      string
+	listener net.Listener
+	handler  http.Handler
+}
+
+type demoAccount struct{ email, name, password string }
+
+// newDemo makes everything, on a new database. Passwords are hashed at cost.
+func newDemo(ctx context.Context, listen string, log *slog.Logger, cost account.Cost) (d *demo, err error) {
+	d = &demo{
+		log: log, clock: newDemoClock(), catalogue: view.NewCatalogue(), browsers: newDemoBrowsers(), ending: make(chan struct{}),
+		visitors: &demoVisitors{all: map[string]*demoVisitor{}}, tapes: demoTapes{byTrace: map[string]*demoTape{}},
+		http: &http.Client{Timeout: demoTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	d.places = []*demoPlace{&d.server, &d.app, &d.api}
+	if err := demoListen(listen, d.places...); err != nil {
+		return d, err
+	}
+	d.issuer = d.server.url
+	if d.dir, err = os.MkdirTemp("", "regrant-demo-"); err != nil {
+		return d, err
+	}
+	if d.store, err = db.Open(ctx, filepath.Join(d.dir, "regrant.db"), db.Options{Server: true}); err != nil {
+		return d, err
+	}
+	hasher, err := account.NewHasher(account.HasherOptions{Cost: cost})
+	if err != nil {
+		return d, err
+	}
+	all := account.New(d.store, hasher, account.Options{})
+	if err := d.populate(ctx, all); err != nil {
+		return d, err
+	}
+	if d.engine, err = oauth.New(ctx, oauth.Config{Issuer: d.issuer, Time: d.clock, Alarm: oauth.LogAlarm(log)}, d.store); err != nil {
+		return d, err
+	}
+	site, err := web.New(web.Config{Issuer: d.issuer, Log: log, Now: d.clock.Wall}, d.engine, all, d.store.SessionStore(d.clock.Wall), d.store.Ready)
+	if err != nil {
+		return d, err
+	}
+	d.server.handler, d.app.handler = d.browsers.watch(site), d.appHandler()
+	return d, nil
+}
+
+// populate makes the people, the API and the application.
+func (d *demo) populate(ctx context.Context, all *account.People) error {
+	d.person = demoAccount{"alice@example.com", "Alice Archer", demoPassword()}
+	d.admin = demoAccount{"admin@example.com", "Adam Admin", demoPassword()}
+	at := d.clock.Wall()
+	for _, who := range []struct {
+		demoAccount
+		role account.Role
+	}{{d.person, account.RolePerson}, {d.admin, account.RoleAdmin}} {
+		n := account.NewPerson{Email: who.email, Name: who.name, Role: who.role, EmailVerified: true, Password: who.password}
+		if _, err := all.Create(ctx, n, operator(), at); err != nil {
+			return fmt.Errorf("create %s: %w", who.email, err)
+		}
+	}
+	api := &oauth.API{Resource: d.api.url + "/", Name: "Notes API", Scope: oauth.Scope{scopeRead, scopeWrite}}
+	client, secret, err := oauth.RegisterAPI(ctx, d.store, api, at, operator())
+	if err != nil {
+		return fmt.Errorf("register the API: %w", err)
+	}
+	rs := &demoAPI{resource: api.Resource, introspect: d.issuer + "/introspect", id: client.ID, secret: secret, client: d.http, tape: d.tapes.find}
+	d.api.handler = rs.handler()
+	policy, _ := oauth.PolicyOf(oauth.PresetStandard)
+	policy.AccessTokenLifetime = 30 * time.Second
+	d.grace = policy.Grace
+	app := &oauth.Client{
+		ID: demoClientID, Name: "Notes", AuthMethod: oauth.AuthBasic, RedirectURIs: []string{d.callback()}, Policy: policy,
+		Scope: append(append(oauth.Scope{}, oauth.DefaultScope...), scopeRead, scopeWrite),
+	}
+	if d.secret, err = oauth.RegisterClient(ctx, d.store, app, at, operator()); err != nil {
+		return fmt.Errorf("register the application: %w", err)
+	}
+	return nil
+}
+
+// demoPassword makes a password that nobody knows and everybody can type.
+func demoPassword() string {
+	s := strings.ToLower(rand.Text())
+	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:16]
+}
+
+// demoListen opens the server's socket where it was asked for, and the others on the next ports that are free.
+func demoListen(listen string, places ...*demoPlace) error {
+	host, text, err := net.SplitHostPort(listen)
+	if err != nil {
+		return usage("listen: %q is not an address such as 127.0.0.1:8080", listen)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return usage("listen: %q is not a port", text)
+	}
+	for i, place := range places {
+		if place.listener, err = listenTCP("listen", net.JoinHostPort(host, strconv.Itoa(port))); i > 0 && err != nil {
+			place.listener, err = listenTCP("listen", net.JoinHostPort(host, "0"))
+		}
+		if err != nil {
+			return err
+		}
+		place.name = host
+		if _, place.port, err = net.SplitHostPort(place.listener.Addr().String()); err != nil {
+			return err
+		}
+		place.host = net.JoinHostPort(host, place.port)
+		place.url = "http://" + place.host
+		if port != 0 {
+			port++
+		}
+	}
+	return nil
+}
+
+// serve answers until ctx ends or a listener fails. stop gives signals their usual effect back.
+func (d *demo) serve(ctx context.Context, stop func()) error {
+	background, finish := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer finish()
+	work.Go(func() { d.engine.Run(background) })
+	failed := make(chan error, len(d.places))
+	servers := make([]*http.Server, len(d.places))
+	for i, place := range d.places {
+		servers[i] = newHTTPServer(place.handler, d.log)
+		go func() { failed <- servers[i].Serve(place.listener) }()
+	}
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	stop()
+	close(d.ending)
+	drain, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, s := range servers {
+		if s.Shutdown(drain) != nil {
+			s.Close()
+		}
+	}
+	return err
+}
+
+// close removes everything.
+func (d *demo) close() (err error) {
+	for _, place := range d.places {
+		if place.listener != nil {
+			place.listener.Close()
+		}
+	}
+	if d.store != nil {
+		err = d.store.Close()
+	}
+	if d.dir != "" {
+		err = errors.Join(err, os.RemoveAll(d.dir))
+	}
+	return err
+}
+
+// demoIntroduction is where the demo is and how to sign in, in JSON.
+type demoIntroduction struct {
+	App      string `json:"application"`
+	Issuer   string `json:"issuer"`
+	API      string `json:"api"`
+	Email    string `json:"email"`
+	Password string `json:"password"`
+
+	AdminEmail    string `json:"admin_email"`
+	AdminPassword string `json:"admin_password"`
+}
+
+func (d *demo) introduction() demoIntroduction {
+	return demoIntroduction{d.app.url, d.issuer, d.api.url, d.person.email, d.person.password, d.admin.email, d.admin.password}
+}
+
+func (d *demo) introduce(w io.Writer) {
+	fmt.Fprintf(w, "\n  Open %s\n\n", d.app.url)
+	sheet(w, "    Application", d.app.url, "    Regrant", d.issuer, "    API", d.api.url,
+		"    Person", d.person.email+"  "+d.person.password, "    Admin", d.admin.email+"  "+d.admin.password)
+	fmt.Fprint(w, "\n  All of it is gone when you press Ctrl+C.\n\n")
+}

@@ -22,6 +22,7 @@ func requirementsWEB(t *testing.T) {
 	t.Run("WEB-28 disabling, deleting or a new password ends every session", personEndsSessions)
 	t.Run("WEB-29 malformed cookies mean nobody", cookieFuzz)
 	t.Run("WEB-33 a failed sign-in does not tell whether the account exists", noEnumeration)
+	t.Run("WEB-33 a failed sign-in takes as long for unknown addresses", sameTime)
 	t.Run("WEB-36 guesses are throttled, and known devices still get in", throttling)
 	t.Run("WEB-46 WEB-47 AZ-14 no secret reaches the log or the database", noSecretsAnywhere)
 	t.Run("WEB-47 nothing from outside can forge a line of the log", logInjection)

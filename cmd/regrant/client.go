@@ -146,6 +146,9 @@ Examples:
 }
 
 func (c clientUpdate) Run(ctx context.Context, p *program) error {
+	if err := c.apply(&oauth.Client{}); err != nil {
+		return err // whatever the client is
+	}
 	return p.change(ctx, c.ID, func(client *oauth.Client) error {
 		if c.Name != nil {
 			client.Name = *c.Name

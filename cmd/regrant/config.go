@@ -25,8 +25,18 @@ type settingsFile struct {
 	values map[string]any
 }
 
+// forgetEmptyVariables makes an empty variable of ours one that is not set, as compose files and unit files mean it.
+func forgetEmptyVariables() {
+	for _, pair := range os.Environ() {
+		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "REGRANT_") && value == "" {
+			os.Unsetenv(name)
+		}
+	}
+}
+
 // configFile finds and reads the configuration file: --config, then REGRANT_CONFIG, then regrant.toml where we stand.
 func configFile(args []string) (settingsFile, error) {
+	forgetEmptyVariables()
 	name, named := os.Getenv("REGRANT_CONFIG"), true
 	if flag, given := traceConfig(args); given {
 		name = flag

@@ -111,7 +111,7 @@ type grantShow struct {
 
 // Help is shown by --help.
 func (grantShow) Help() string {
-	return "The timeline holds the last 16 rotations and replays and what the audit log says.\n\nExample:\n\n    regrant grant show 5GJ7NQ2DLXXWFAVZ"
+	return "The timeline holds the last 16 rotations and replays, the last 100 refusals and changes of address or program, and what the\naudit log says.\n\nExample:\n\n    regrant grant show 5GJ7NQ2DLXXWFAVZ"
 }
 
 func (c grantShow) Run(ctx context.Context, p *program) error {
@@ -127,8 +127,12 @@ func (c grantShow) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
+		moments, err := store.Moments(ctx, c.ID, oauth.MomentsKept)
+		if err != nil {
+			return err
+		}
 		view := grantJSON(found[0], now())
-		view.Timeline = timeline(found[0], events)
+		view.Timeline = timeline(found[0], moments, events)
 		return p.print(view, func(w io.Writer) { grantSheet(w, found[0], view.Timeline) })
 	})
 }

@@ -81,23 +81,32 @@ func grantStatus(g oauth.RefreshState, now time.Time) string {
 }
 
 // timeline is what is known to have happened to a grant, oldest first.
-func timeline(g oauth.RefreshState, events []audit.Event) []timelineView {
+func timeline(g oauth.RefreshState, moments []oauth.Moment, events []audit.Event) []timelineView {
 	var all []timelineView
 	for _, e := range g.Ring.Entries() {
 		all = append(all, timelineView{e.At, ringText(e.Kind), changedText(e)})
 	}
+	for _, m := range moments {
+		text := strings.TrimSpace(fmt.Sprintf("%s generation %d from %s %s", m.Detail, m.Generation, m.IP, m.UserAgent))
+		all = append(all, timelineView{m.At, "refresh_token." + string(m.Kind), text})
+	}
 	for _, e := range events {
-		detail := []string{e.Detail, "by " + string(e.Actor) + " " + e.ActorID}
-		if e.Result != "ok" {
-			detail = append([]string{e.Result}, detail...)
-		}
-		if e.IP != "" {
-			detail = append(detail, "from "+e.IP)
-		}
-		all = append(all, timelineView{e.At, string(e.Kind), strings.TrimSpace(strings.Join(detail, " "))})
+		all = append(all, timelineView{e.At, string(e.Kind), eventText(e)})
 	}
 	slices.SortStableFunc(all, func(a, b timelineView) int { return a.At.Compare(b.At) })
 	return all
+}
+
+// eventText is what there is to say about an event beside its kind.
+func eventText(e audit.Event) string {
+	parts := []string{"", e.Detail, strings.TrimSpace("by " + string(e.Actor) + " " + e.ActorID), ""}
+	if e.Result != "ok" {
+		parts[0] = e.Result
+	}
+	if e.IP != "" {
+		parts[3] = "from " + e.IP
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
 }
 
 func ringText(kind oauth.RingKind) string {
@@ -132,7 +141,7 @@ func grantSheet(w io.Writer, g oauth.RefreshState, timeline []timelineView) {
 	if hasRefreshToken(g) {
 		fmt.Fprintln(w)
 		sheet(w, "Refresh token", fmt.Sprintf("generation %d", g.Generation), "Last used", moment(&g.LastUsedAt),
-			"From", strings.TrimSpace(g.LastIP+" "+g.LastUserAgent), "Rotated", moment(&g.RotatedAt), "Ends if idle", moment(&g.IdleDeadline))
+			"From", strings.TrimSpace(g.LastIP+" "+g.LastUserAgent), "Issued", moment(&g.RotatedAt), "Ends if idle", moment(&g.IdleDeadline))
 	}
 	var rows [][]string
 	for _, e := range timeline {

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTLSStaysAtLeast12AlsoAfterTheCertificateWasReplaced(t *testing.T) { // GEN-01, CVE-2024-23656
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writeCertificate(t, certFile, keyFile, 1)
+	c, err := loadCertificate(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := serveTLS(t, c)
+
+	if serial := handshake(t, addr, tls.VersionTLS13).SerialNumber; serial.Int64() != 1 {
+		t.Fatalf("certificate %d", serial)
+	}
+	mustNotHandshake(t, addr, tls.VersionTLS11)
+
+	writeCertificate(t, certFile, keyFile, 2)
+
+	for deadline := time.Now().Add(10 * time.Second); handshake(t, addr, tls.VersionTLS12).SerialNumber.Int64() != 2; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the new certificate is not served")
+		}
+	}
+	mustNotHandshake(t, addr, tls.VersionTLS11)
+	mustNotHandshake(t, addr, tls.VersionTLS10)
+}
+
+func TestACertificateThatDoesNotFitItsKeyLeavesTheOldOne(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writeCertificate(t, certFile, keyFile, 1)
+	c, err := loadCertificate(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	writeCertificate(t, certFile, filepath.Join(dir, "other.pem"), 2) // as if only one of the two were written yet
+	changed, err := c.load()
+	if !changed || err == nil {
+		t.Errorf("load: %v, %v", changed, err)
+	}
+	if again, err := c.load(); again || err != nil {
+		t.Errorf("load of the same again: %v, %v", again, err)
+	}
+	if got := c.current.Load().Leaf.SerialNumber.Int64(); got != 1 {
+		t.Errorf("certificate %d is in use", got)
+	}
+
+	if err := os.Rename(filepath.Join(dir, "other.pem"), keyFile); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := c.load(); !changed || err != nil {
+		t.Errorf("load of a pair that fits: %v, %v", changed, err)
+	}
+	if got := c.current.Load().Leaf.SerialNumber.Int64(); got != 2 {
+		t.Errorf("certificate %d is in use", got)
+	}
+}
+
+func TestHTTP2IsForTLSOnlyAndBounded(t *testing.T) { // WEB-60, WEB-61
+	s := newHTTPServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+
+	if s.Protocols.UnencryptedHTTP2() || !s.Protocols.HTTP2() || s.HTTP2.MaxConcurrentStreams > 128 {
+		t.Errorf("protocols %v, streams %d", s.Protocols, s.HTTP2.MaxConcurrentStreams)
+	}
+	got := []any{s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout, s.MaxHeaderBytes}
+	want := []any{5 * time.Second, 15 * time.Second, 30 * time.Second, 60 * time.Second, 32 << 10}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("limit %d is %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+// serveTLS serves with the certificate as serve does, looking at its files often.
+func serveTLS(t *testing.T, c *certificate) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	server := newHTTPServer(http.NotFoundHandler(), log)
+	server.TLSConfig = c.config()
+	ctx, cancel := context.WithCancel(context.Background())
+	watched, served := make(chan struct{}), make(chan error, 1)
+	go func() { defer close(watched); c.watch(ctx, 5*time.Millisecond, log) }()
+	go func() { served <- server.ServeTLS(l, "", "") }()
+	t.Cleanup(func() {
+		cancel()
+		<-watched
+		server.Close()
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String()
+}
+
+func dial(addr string, version uint16) (*tls.Conn, error) {
+	return tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version})
+}
+
+func handshake(t *testing.T, addr string, version uint16) *x509.Certificate {
+	t.Helper()
+	conn, err := dial(addr, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates[0]
+}
+
+func mustNotHandshake(t *testing.T, addr string, version uint16) {
+	t.Helper()
+	conn, err := dial(addr, version)
+	if err == nil {
+		conn.Close()
+		t.Errorf("%s was accepted", tls.VersionName(version))
+	} else if !strings.Contains(err.Error(), "protocol version") {
+		t.Errorf("%s failed for another reason: %v", tls.VersionName(version), err)
+	}
+}
+
+func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: cert}, keyFile: {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -36,6 +36,7 @@ func TestRequirements(t *testing.T) {
 	requirementsLO(t)
 	requirementsNA(t)
 	requirementsMCP(t)
+	requirementsOmission(t)
 	requirementsWEB(t)
 }
 

@@ -1,0 +1,209 @@
+package oauth
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// FuzzRedirectURI: what may be registered matches itself, cannot be confused by a parser, and answers stay at its host.
+func FuzzRedirectURI(f *testing.F) {
+	for _, registered := range []string{"https://app.test/cb", "https://app.test/cb?x=1", "http://127.0.0.1/cb", "http://[::1]:80/cb", "http://localhost", "com.example.app:/cb"} {
+		for _, requested := range []string{registered, registered + "/", registered + "#", registered + "?code=x", "http://127.0.0.1:1/cb", "http://127.0.0.1:1@evil.test/cb", "https://app.test@evil.test/cb", `https://app.test\@evil`, "javascript:alert(1)", "https://APP.test/cb", "https://app.test/..;/cb", ""} {
+			f.Add(registered, requested)
+		}
+	}
+	f.Fuzz(func(t *testing.T, registered, requested string) {
+		if ValidateRedirectURI(registered) != nil {
+			return
+		}
+		if !matchRedirectURI(registered, registered) {
+			t.Fatalf("%q does not match itself", registered)
+		}
+		own, err := url.Parse(registered)
+		if err != nil || own.Fragment != "" || own.User != nil || strings.ContainsAny(registered, " \\\"<>\r\n\t#") {
+			t.Fatalf("%q may be registered", registered)
+		}
+		if own.Scheme != "https" && !strings.Contains(own.Scheme, ".") && !(own.Scheme == "http" && isLoopback(own.Hostname())) {
+			t.Fatalf("%q may be registered", registered)
+		}
+		if !matchRedirectURI(registered, requested) {
+			return
+		}
+		got, err := url.Parse(requested)
+		if err != nil || got.Scheme != own.Scheme || got.Hostname() != own.Hostname() || got.EscapedPath() != own.EscapedPath() || got.RawQuery != own.RawQuery || got.Fragment != "" || got.User != nil {
+			t.Fatalf("%q matches %q", requested, registered)
+		}
+		if requested != registered && (own.Scheme != "http" || !isLoopback(own.Hostname())) {
+			t.Fatalf("%q matches %q", requested, registered)
+		}
+		location, err := url.Parse(responseURI(requested, "code", "c&d", "state", "s=#", "iss", "https://as.test"))
+		if err != nil || location.Host != got.Host || location.Query().Get("code") != "c&d" || location.Query().Get("state") != "s=#" {
+			t.Fatalf("the answer for %q goes to %v", requested, location)
+		}
+		for _, name := range []string{"code", "state", "iss"} {
+			if len(location.Query()[name]) != 1 {
+				t.Fatalf("the answer for %q has %s %d times", requested, name, len(location.Query()[name]))
+			}
+		}
+	})
+}
+
+// FuzzScope: a parsed scope is a set of tokens of RFC 6749 §3.3 and reads the same when written again.
+func FuzzScope(f *testing.F) {
+	for _, s := range []string{"", "openid", "openid  openid read", " a b ", `"x"`, `\`, "a\tb", "\x7f", "\u00fc", "https://api.test/read", "a\u00a0b", "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		scope, err := ParseScope(s)
+		if err != nil {
+			if AsError(err).Code != InvalidScope {
+				t.Fatalf("%q: %v", s, err)
+			}
+			return
+		}
+		for i, token := range scope {
+			if token == "" || strings.ContainsAny(token, " \t\r\n\"\\") || slices.Contains(scope[:i], token) {
+				t.Fatalf("%q gives %q", s, scope)
+			}
+		}
+		again, err := ParseScope(scope.String())
+		if err != nil || !slices.Equal(again, scope) || !scope.Covers(again) || !scope.Equal(again) || len(scope.Intersect(again)) != len(scope) {
+			t.Fatalf("%q gives %q, and that gives %q", s, scope, again)
+		}
+	})
+}
+
+// FuzzResource: a canonical resource indicator is absolute, has no fragment, and is its own canonical form.
+func FuzzResource(f *testing.F) {
+	for _, s := range []string{"https://api.test/", "HTTPS://API.test/Path?Q=A", "https://api.test", "http://[::1]:80/x", "https://user@api.test/", "https://api.test/#", "//api.test", "urn:x", "https://", "https:api.test", "https://api.test\\@evil", "https://\u212Aelvin.test/", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		canonical, err := canonicalResource(s)
+		if err != nil {
+			if AsError(err).Code != InvalidTarget || canonical != "" {
+				t.Fatalf("%q: %q, %v", s, canonical, err)
+			}
+			return
+		}
+		u, err := url.Parse(canonical)
+		if err != nil || !u.IsAbs() || u.Host == "" || u.Fragment != "" || u.User != nil || len(canonical) != len(s) || !strings.EqualFold(canonical, s) {
+			t.Fatalf("%q gives %q", s, canonical)
+		}
+		if again, err := canonicalResource(canonical); err != nil || again != canonical {
+			t.Fatalf("%q gives %q, and that gives %q, %v", s, canonical, again, err)
+		}
+	})
+}
+
+// FuzzRefreshToken: nothing but what this server spelled is a token, and one value has one spelling.
+func FuzzRefreshToken(f *testing.F) {
+	key := tokenKey{1, []byte("0123456789abcdef0123456789abcdef")}
+	keys := func(number uint8) (tokenKey, bool) { return key, number == key.number }
+	own := &refreshToken{epoch: 1, generation: 7, issuedAt: time.Unix(1_800_000_000, 0).UTC()}
+	good := own.spell(key)
+	other := (&refreshToken{generation: 8}).spell(tokenKey{2, key.key})
+	for _, s := range []string{"", good, good[:len(good)-1], good + "0", strings.ToUpper(good), strings.Replace(good, "rgr1_", "rga1_", 1), "rgr1_", other, " " + good, strings.Repeat("z", len(good)), "rgr1_" + strings.Repeat("Z", len(good)-5)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		token, err := parseRefreshToken(s, keys)
+		if err != nil {
+			return
+		}
+		if again := token.spell(key); again != s {
+			t.Fatalf("%q is accepted, and its one spelling is %q", s, again)
+		}
+		if s != good {
+			t.Fatalf("%q is accepted without having been issued", s)
+		}
+	})
+}
+
+// FuzzOpaqueAccessToken: neither form of an access token can be made up, and nothing crashes on the attempt.
+func FuzzOpaqueAccessToken(f *testing.F) {
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	keys, err := firstKeys(now)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ring, err := newKeyRing(keys)
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := &Server{issuer: "https://as.test"}
+	s.ring.Store(ring)
+	client := &Client{ID: "CB"}
+	client.Policy, _ = PolicyOf(PresetStandard)
+	issued := map[string]bool{}
+	for _, format := range []Format{FormatOpaque, FormatJWT} {
+		token, _, err := s.mint(client, nil, target{audience: []string{"https://api.test/"}, scope: Scope{"read"}, format: format}, now)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if _, ok := s.readAccessToken(token, now); !ok {
+			f.Fatalf("its own %s token is refused", format)
+		}
+		issued[token] = true
+		for _, seed := range []string{token, token[:len(token)-1], token + "0", strings.ToUpper(token), token[:20] + "x" + token[21:], strings.Replace(token, ".", "..", 1)} {
+			f.Add(seed)
+		}
+	}
+	for _, seed := range []string{"", "rga1_", "rga1_0", "a.b.c", "..", "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.e30.", strings.Repeat(".", 100)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		if _, ok := s.readAccessToken(token, now); ok && !issued[token] {
+			t.Fatalf("%q is accepted", token)
+		}
+		_ = s.isIDToken(token)
+		if _, err := s.readIDTokenHint(token); err == nil {
+			t.Fatalf("%q is an ID token", token)
+		}
+	})
+}
+
+// FuzzAuthorizationRequest: whatever stands in a query, only a proven redirect URI is ever sent to.
+func FuzzAuthorizationRequest(f *testing.F) {
+	client := &Client{ID: "PW", AuthMethod: AuthNone, GrantTypes: grantTypes[:2], RedirectURIs: []string{"https://spa.test/cb", "http://127.0.0.1/cb"}, Scope: Scope{"openid", "read"}}
+	s := &Server{issuer: "https://as.test"}
+	s.apis.Store(&registry{apis: []API{{Resource: "https://api.test/", Scope: Scope{"read"}}}})
+	s.ring.Store(&keyRing{})
+	const good = "client_id=PW&redirect_uri=https://spa.test/cb&response_type=code&scope=openid&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+	for _, q := range []string{good, good + "&state=a&state=b", good + "&claims={}", good + `&claims={"id_token":{"acr":{"essential":true,"values":["x"]}}}`, good + "&max_age=-1", good + "&prompt=none+login", good + "&resource=https://api.test/", good + "&id_token_hint=x.y.z", "client_id=PW", "", "redirect_uri=javascript:alert(1)&client_id=PW", good + "&redirect_uri=https://evil.test"} {
+		f.Add(q)
+	}
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, query string) {
+		q, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		find := func(id string) (*Client, error) {
+			if id != client.ID {
+				return nil, &Error{Code: InvalidRequest, Err: ErrUnknownClient}
+			}
+			return client, nil
+		}
+		_, redirectURI, err := provenClient(q, find)
+		if err != nil {
+			return
+		}
+		if !matchRedirectURI("https://spa.test/cb", redirectURI) && !matchRedirectURI("http://127.0.0.1/cb", redirectURI) {
+			t.Fatalf("%q proves %q", query, redirectURI)
+		}
+		p, err := s.readParameters(q, client, redirectURI, now)
+		if err != nil {
+			if description := AsError(err).Description; strings.ContainsFunc(description, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
+				t.Fatalf("%q: the description %q has a character that RFC 6749 forbids", query, description)
+			}
+			return
+		}
+		if p.CodeChallenge == "" || len(p.Scope) == 0 || !client.Scope.Covers(p.Scope) || p.RedirectURI != redirectURI || p.State != q.Get("state") {
+			t.Fatalf("%q gives %+v", query, p)
+		}
+	})
+}

@@ -27,11 +27,15 @@ func (d *DB) IssueCode(ctx context.Context, requestID string, code *oauth.Author
 		} else if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
+		createdAt, err := tx.youngerThanRevocations(ctx, code)
+		if err != nil {
+			return err
+		}
 		n, err := tx.InsertCode(ctx, queries.InsertCodeParams{
 			Hash: code.Hash, ClientID: code.ClientID, PersonID: code.PersonID, SessionID: code.SessionID, RedirectURI: code.RedirectURI,
 			Scope: code.Scope.String(), Resources: strings.Join(code.Resources, " "), Nonce: code.Nonce, CodeChallenge: code.CodeChallenge,
 			AuthTime: micros(code.AuthTime), ACR: code.ACR, AMR: strings.Join(code.AMR, " "), IP: code.IP, UserAgent: code.UserAgent,
-			CreatedAt: micros(code.CreatedAt), ExpiresAt: micros(code.ExpiresAt),
+			CreatedAt: createdAt, ExpiresAt: micros(code.ExpiresAt),
 		})
 		if err := oneRow(n, err, oauth.ErrConflict); err != nil {
 			return err
@@ -50,6 +54,16 @@ func (d *DB) IssueCode(ctx context.Context, requestID string, code *oauth.Author
 		}
 		return tx.audit(ctx, *event)
 	})
+}
+
+// youngerThanRevocations gives the instant of a code that is issued now. It is after every revocation that came before, or a
+// clock that went back would keep the person out until it has caught up.
+func (tx *Tx) youngerThanRevocations(ctx context.Context, code *oauth.AuthorizationCode) (int64, error) {
+	floors, err := tx.GrantFloor(ctx, code.PersonID, code.ClientID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, oauth.ErrConflict // person or client was deleted
+	}
+	return max(micros(code.CreatedAt), max(floors.Person, floors.Client)+1), err
 }
 
 // Code implements [oauth.Store].

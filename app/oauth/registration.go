@@ -143,7 +143,11 @@ func RotateClientSecret(ctx context.Context, store Store, id string, method Auth
 		}
 		secret := c.newSecret(now)
 		if leaked {
-			c.OldSecret, c.GrantsRevokedBefore = nil, &now
+			before := now
+			if last := c.GrantsRevokedBefore; last != nil && !before.After(*last) {
+				before = last.Add(time.Microsecond) // the clock went back; grants that were made since the last time have to end too
+			}
+			c.OldSecret, c.GrantsRevokedBefore = nil, &before
 		}
 		c.UpdatedAt = now
 		event := audit.Event{At: now, Kind: audit.ClientSecretRotated, Origin: by, ClientID: id, Result: "ok"}

@@ -137,8 +137,7 @@ var clientRules = map[string]func(*world){
 		w.now = start.Add(time.Hour)
 		fresh := w.grant(o, must(w.Client(w.Context(), c.ID)))
 		w.alive(fresh)
-		for must(w.Sweep(w.Context(), w.now, 10)) > 0 {
-		}
+		w.sweep(w.now)
 		w.dead(old)
 		w.alive(fresh)
 	},

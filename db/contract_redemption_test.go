@@ -191,6 +191,18 @@ var redemptionRules = map[string]func(*world){
 		w.alive(living)
 		same(w.T, w.events(audit.GrantEvicted), 0)
 	},
+	"what a revocation of everything ended does not count, though no row knows of it yet": func(w *world) {
+		o, c := w.person(), w.client()
+		w.grant(o, c)
+		w.revokeAll(o.ID, "", w.now)
+		o, w.now = must(w.Owner(w.Context(), o.ID)), w.now.Add(time.Second)
+		r := w.redemption(w.code(o, c), o, c)
+		r.MaxGrants = 1
+
+		w.ok(w.RedeemCode(w.Context(), r))
+
+		same(w.T, w.events(audit.GrantEvicted), 0)
+	},
 	"the new grant is never evicted": func(w *world) {
 		o, c := w.person(), w.client()
 		w.now = start.Add(time.Hour)

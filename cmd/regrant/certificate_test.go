@@ -9,12 +9,14 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,22 +147,43 @@ func mustNotHandshake(t *testing.T, addr string, version uint16) {
 
 func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
 	t.Helper()
+	if err := makeCertificate(certFile, keyFile, serial); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func makeCertificate(certFile, keyFile string, serial int64) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	for name, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: cert}, keyFile: {Type: "PRIVATE KEY", Bytes: pkcs8}} {
-		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	return errors.Join(
+		os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600),
+		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600))
+}
+
+// certMain makes a certificate: cert CERTFILE KEYFILE SERIAL.
+func certMain() {
+	serial, err := strconv.ParseInt(os.Args[3], 10, 64)
+	if err == nil {
+		err = makeCertificate(os.Args[1], os.Args[2], serial)
 	}
+	exitWith(err)
+}
+
+// helloMain says which certificate a server shows to a client that speaks one version of TLS: hello 1.2 ADDR.
+func helloMain() {
+	conn, err := dial(os.Args[2], map[string]uint16{"1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[os.Args[1]])
+	exitWith(err)
+	fmt.Println("serial", conn.ConnectionState().PeerCertificates[0].SerialNumber)
+	conn.Close()
 }

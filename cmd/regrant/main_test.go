@@ -27,7 +27,9 @@ var update = flag.Bool("update", false, "write what the transcripts compare with
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"regrant": main,
+		"cert":    certMain,
 		"fetch":   fetchMain,
+		"hello":   helloMain,
 		"signin":  signInMain,
 		"shows":   showsMain,
 		"sql":     sqlMain,

@@ -20,3 +20,16 @@ func TestSigningInAsSomebodyElseSignsTheFirstPersonOut(t *testing.T) {
 		t.Error("the browser is not the second person's")
 	}
 }
+
+func TestTheSignInPageOfSomebodyWhoIsSignedInLeadsOnWithOneAnswer(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn("U1")
+	consent := b.get(s.az("CB", nil)).header.Get("Location")
+
+	page := b.get(strings.Replace(consent, "/consent", "/login", 1))
+
+	if page.status != 303 || page.header.Get("Location") != consent || page.body != "" {
+		t.Errorf("got %d to %q with %d bytes, want 303 to %q and nothing else", page.status, page.header.Get("Location"), len(page.body), consent)
+	}
+}

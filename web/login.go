@@ -24,6 +24,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
 	switch p.Step {
 	case oauth.StepConsent:
 		s.goOn(w, r, p, nil)
+		return
 	case oauth.StepSelect:
 		if r.URL.Query().Get("switch") != "" {
 			break

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/term"
@@ -47,9 +49,9 @@ func greeting(issuer, command string, nobody, nothing bool) string {
 
 // again is how this program is called for another command on the same database, with %s for the command.
 func (p *program) again() string {
-	name := "regrant"
-	if strings.HasPrefix(os.Args[0], "./") {
-		name = os.Args[0]
+	name := os.Args[0]
+	if found, err := exec.LookPath(filepath.Base(name)); err == nil && filepath.IsAbs(name) && found == name {
+		name = filepath.Base(name)
 	}
 	if p.DB == "regrant.db" {
 		return name + " %s"

@@ -20,15 +20,14 @@ const maxPendingBytes = 20 << 20
 // more room.
 type pendingRoom struct{ left, bytes, max atomic.Int64 }
 
-// SaveAuthorizationRequest implements [oauth.Store]. Saving the same id again, from the same browser and client, replaces its
-// parameters. When the table is full, by their number or by their size, the oldest twentieth makes way in the same transaction.
+// SaveAuthorizationRequest implements [oauth.Store]. When the table is full, by their number or by their size, the oldest twentieth makes way in the same transaction.
 func (d *DB) SaveAuthorizationRequest(ctx context.Context, r *oauth.AuthorizationRequest, max int) error {
 	parameters, err := marshalParameters(&r.Parameters)
 	if err != nil {
 		return fmt.Errorf("save authorization request: %w", err)
 	}
 	err = d.write(ctx, "save authorization request", func(tx *Tx) error {
-		n, err := tx.PutAuthorizationRequest(ctx, queries.PutAuthorizationRequestParams{
+		n, err := tx.InsertAuthorizationRequest(ctx, queries.InsertAuthorizationRequestParams{
 			ID: r.ID, BrowserHash: r.BrowserHash, ClientID: r.ClientID, Parameters: parameters,
 			CreatedAt: micros(r.CreatedAt), ExpiresAt: micros(r.ExpiresAt),
 		})
@@ -62,6 +61,18 @@ func (d *DB) SaveAuthorizationRequest(ctx context.Context, r *oauth.Authorizatio
 		d.pending.left.Store(0) // what was counted may have been rolled back
 	}
 	return err
+}
+
+// ChangeAuthorizationRequest implements [oauth.Store].
+func (d *DB) ChangeAuthorizationRequest(ctx context.Context, r *oauth.AuthorizationRequest) error {
+	parameters, err := marshalParameters(&r.Parameters)
+	if err != nil {
+		return fmt.Errorf("change authorization request: %w", err)
+	}
+	return d.write(ctx, "change authorization request", func(tx *Tx) error {
+		n, err := tx.ChangeAuthorizationRequest(ctx, queries.ChangeAuthorizationRequestParams{ID: r.ID, BrowserHash: r.BrowserHash, Parameters: parameters})
+		return oneRow(n, err, oauth.ErrSpent)
+	})
 }
 
 // AuthorizationRequest implements [oauth.Store]. One that has expired is given until [DB.Sweep] has removed it.

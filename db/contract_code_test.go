@@ -31,17 +31,28 @@ var requestRules = map[string]func(*world){
 		_, err := w.AuthorizationRequest(w.Context(), "x")
 		w.want(err, oauth.ErrNotFound)
 	},
-	"saving again replaces the parameters, for the same browser only": func(w *world) {
+	"its parameters change for the same browser only, and an id is saved once": func(w *world) {
 		r := pendingRequest("r", start)
 		w.ok(w.SaveAuthorizationRequest(w.Context(), r, 10))
 		r.AccountSelected = true
-		w.ok(w.SaveAuthorizationRequest(w.Context(), r, 10))
+		w.ok(w.ChangeAuthorizationRequest(w.Context(), r))
 
 		other := pendingRequest("r", start)
 		other.BrowserHash, other.State = []byte("other"), "stolen"
 		w.want(w.SaveAuthorizationRequest(w.Context(), other, 10), oauth.ErrConflict)
+		w.want(w.ChangeAuthorizationRequest(w.Context(), other), oauth.ErrSpent)
 
 		same(w.T, must(w.AuthorizationRequest(w.Context(), "r")), r)
+	},
+	"one that has ended does not come back": func(w *world) {
+		r := pendingRequest("r", start)
+		w.ok(w.SaveAuthorizationRequest(w.Context(), r, 10))
+		w.ok(w.EndAuthorizationRequest(w.Context(), r.ID, w.event(audit.ConsentDenied)))
+
+		w.want(w.ChangeAuthorizationRequest(w.Context(), r), oauth.ErrSpent)
+
+		_, err := w.AuthorizationRequest(w.Context(), "r")
+		w.want(err, oauth.ErrNotFound)
 	},
 	"there are never more than max, the newest among them": func(w *world) {
 		const limit = 60

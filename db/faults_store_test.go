@@ -51,6 +51,9 @@ func everyMethod() map[string]call {
 		"SaveAuthorizationRequest": write(func(c ctx, s store) error {
 			return s.SaveAuthorizationRequest(c, pendingRequest("r", start), 10)
 		}),
+		"ChangeAuthorizationRequest": write(func(c ctx, s store) error {
+			return s.ChangeAuthorizationRequest(c, pendingRequest("r", start))
+		}),
 		"AuthorizationRequest": read(func(c ctx, s store) (*oauth.AuthorizationRequest, error) {
 			return s.AuthorizationRequest(c, "x")
 		}),

@@ -82,8 +82,8 @@ func (s *Server) SelectAccount(ctx context.Context, id string, browserHash []byt
 		return nil, err
 	}
 	request.AccountSelected = true
-	if err := s.store.SaveAuthorizationRequest(ctx, request, maxPendingRequests); err != nil {
-		return nil, fault("save authorization request", err)
+	if err := s.store.ChangeAuthorizationRequest(ctx, request); err != nil {
+		return nil, endedRequest(err)
 	}
 	progress, err := s.proceed(ctx, client, request, who, by, true)
 	return progress, s.redirected(&request.Parameters, err)

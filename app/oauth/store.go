@@ -42,6 +42,8 @@ type Store interface {
 
 	// SaveAuthorizationRequest keeps a pending request. The table is bounded: at most max pending ones, the oldest make way.
 	SaveAuthorizationRequest(ctx context.Context, r *AuthorizationRequest, max int) error
+	// ChangeAuthorizationRequest keeps new parameters of a pending request; [ErrSpent] if it ended.
+	ChangeAuthorizationRequest(ctx context.Context, r *AuthorizationRequest) error
 	// AuthorizationRequest gives a pending request.
 	AuthorizationRequest(ctx context.Context, id string) (*AuthorizationRequest, error)
 	// EndAuthorizationRequest removes a pending request that ends without a code; [ErrSpent] if it ended before.

@@ -3,12 +3,10 @@ SELECT *
 FROM authorization_requests
 WHERE id = @id;
 
--- name: PutAuthorizationRequest :execrows
--- Creates, or replaces the parameters of the same browser's request.
+-- name: InsertAuthorizationRequest :execrows
 INSERT INTO authorization_requests (id, browser_hash, client_id, parameters, created_at, expires_at)
 VALUES (@id, @browser_hash, @client_id, @parameters, @created_at, @expires_at)
-ON CONFLICT (id) DO UPDATE SET parameters = excluded.parameters
-WHERE authorization_requests.browser_hash = excluded.browser_hash AND authorization_requests.client_id = excluded.client_id;
+ON CONFLICT (id) DO NOTHING;
 
 -- name: SizeAuthorizationRequests :one
 SELECT COUNT(*) AS requests, CAST(COALESCE(SUM(LENGTH(parameters)), 0) AS BIGINT) AS bytes
@@ -35,3 +33,9 @@ WHERE id IN (
     WHERE r.expires_at <= @now
     ORDER BY r.expires_at
     LIMIT @lim);
+
+-- name: ChangeAuthorizationRequest :execrows
+-- No row when it has ended: a request that was answered does not come back.
+UPDATE authorization_requests
+SET parameters = @parameters
+WHERE id = @id AND browser_hash = @browser_hash;

@@ -29,6 +29,27 @@ func (q *Queries) AuthorizationRequest(ctx context.Context, id string) (Authoriz
 	return i, err
 }
 
+const changeAuthorizationRequest = `-- name: ChangeAuthorizationRequest :execrows
+UPDATE authorization_requests
+SET parameters = $1
+WHERE id = $2 AND browser_hash = $3
+`
+
+type ChangeAuthorizationRequestParams struct {
+	Parameters  []byte
+	ID          string
+	BrowserHash []byte
+}
+
+// No row when it has ended: a request that was answered does not come back.
+func (q *Queries) ChangeAuthorizationRequest(ctx context.Context, arg ChangeAuthorizationRequestParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, changeAuthorizationRequest, arg.Parameters, arg.ID, arg.BrowserHash)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const deleteAuthorizationRequest = `-- name: DeleteAuthorizationRequest :execrows
 DELETE FROM authorization_requests
 WHERE id = $1
@@ -60,14 +81,13 @@ func (q *Queries) DeleteOldestAuthorizationRequests(ctx context.Context, lim int
 	return result.RowsAffected()
 }
 
-const putAuthorizationRequest = `-- name: PutAuthorizationRequest :execrows
+const insertAuthorizationRequest = `-- name: InsertAuthorizationRequest :execrows
 INSERT INTO authorization_requests (id, browser_hash, client_id, parameters, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (id) DO UPDATE SET parameters = excluded.parameters
-WHERE authorization_requests.browser_hash = excluded.browser_hash AND authorization_requests.client_id = excluded.client_id
+ON CONFLICT (id) DO NOTHING
 `
 
-type PutAuthorizationRequestParams struct {
+type InsertAuthorizationRequestParams struct {
 	ID          string
 	BrowserHash []byte
 	ClientID    string
@@ -76,9 +96,8 @@ type PutAuthorizationRequestParams struct {
 	ExpiresAt   int64
 }
 
-// Creates, or replaces the parameters of the same browser's request.
-func (q *Queries) PutAuthorizationRequest(ctx context.Context, arg PutAuthorizationRequestParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, putAuthorizationRequest,
+func (q *Queries) InsertAuthorizationRequest(ctx context.Context, arg InsertAuthorizationRequestParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, insertAuthorizationRequest,
 		arg.ID,
 		arg.BrowserHash,
 		arg.ClientID,

@@ -20,15 +20,21 @@ import (
 // TestChromium goes through the pages with a real browser, as a person does.
 func TestChromium(t *testing.T) {
 	chromium := startChromium(t)
-	t.Run("sign in, untick a scope, consent, land on the client, sign out", func(t *testing.T) { wholeFlow(t, chromium, false) })
-	t.Run("WEB-14 the same without JavaScript", func(t *testing.T) { wholeFlow(t, chromium, true) })
-	t.Run("WEB-11 consent to https, and on from there", func(t *testing.T) { consentToHTTPS(t, chromium) })
-	t.Run("WEB-11 consent to an app's own scheme", func(t *testing.T) { consentToScheme(t, chromium) })
-	t.Run("WEB-11 a form-action would break it", func(t *testing.T) { formActionBreaks(t, chromium) })
-	t.Run("WEB-13 a sign-in in a popup reaches its opener", func(t *testing.T) { popup(t, chromium) })
-	t.Run("WEB-10 no page renders in a frame", func(t *testing.T) { frames(t, chromium) })
-	t.Run("WEB-20 a form of another site does nothing", func(t *testing.T) { realForeignForm(t, chromium) })
-	t.Run("every page is accessible, in light and dark, and fits 320 pixels", func(t *testing.T) { accessibility(t, chromium) })
+	run := func(name string, test func(*testing.T)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+	run("sign in, untick a scope, consent, land on the client, sign out", func(t *testing.T) { wholeFlow(t, chromium, false) })
+	run("WEB-14 the same without JavaScript", func(t *testing.T) { wholeFlow(t, chromium, true) })
+	run("WEB-11 consent to https, and on from there", func(t *testing.T) { consentToHTTPS(t, chromium) })
+	run("WEB-11 consent to an app's own scheme", func(t *testing.T) { consentToScheme(t, chromium) })
+	run("WEB-11 a form-action would break it", func(t *testing.T) { formActionBreaks(t, chromium) })
+	run("WEB-13 a sign-in in a popup reaches its opener", func(t *testing.T) { popup(t, chromium) })
+	run("WEB-10 no page renders in a frame", func(t *testing.T) { frames(t, chromium) })
+	run("WEB-20 a form of another site does nothing", func(t *testing.T) { realForeignForm(t, chromium) })
+	run("every page is accessible, in light and dark, and fits 320 pixels", func(t *testing.T) { accessibility(t, chromium) })
 }
 
 // none fails when the browser complained.

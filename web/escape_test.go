@@ -72,7 +72,8 @@ func inert(t *testing.T, s *site, where string, a answer) {
 }
 
 func ownAddress(s *site, address string) bool {
-	return strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//") || strings.HasPrefix(address, "#") || strings.HasPrefix(address, s.issuer+"/")
+	u, err := url.Parse(address)
+	return err == nil && !strings.ContainsAny(address, "\\\t\r\n") && (u.Scheme == "" && u.Host == "" && u.Opaque == "" || strings.HasPrefix(address, s.issuer+"/"))
 }
 
 func textFromOutside(t *testing.T) {

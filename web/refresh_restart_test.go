@@ -37,6 +37,24 @@ func (s *site) stop() {
 // start starts a server on the file of a site that was stopped.
 func (s *site) start(wrap func(oauth.Store) oauth.Store) {
 	s.t.Helper()
+	s.startOver(func(d *db.DB) stores {
+		over := stores{d, d, d.SessionStore(s.clock.Wall)}
+		if wrap != nil {
+			over.oauth = wrap(d)
+		}
+		return over
+	})
+}
+
+// stores is what the parts of a server see of the database.
+type stores struct {
+	oauth    oauth.Store
+	people   account.Store
+	sessions web.SessionStore
+}
+
+func (s *site) startOver(wrap func(*db.DB) stores) {
+	s.t.Helper()
 	ctx := context.Background()
 	var err error
 	if s.db, err = db.Open(ctx, s.path, db.Options{Server: true}); err != nil {
@@ -44,21 +62,18 @@ func (s *site) start(wrap func(oauth.Store) oauth.Store) {
 	}
 	opened := s.db
 	s.t.Cleanup(func() { opened.Close() })
-	var store oauth.Store = s.db
-	if wrap != nil {
-		store = wrap(store)
-	}
+	over := wrap(s.db)
 	hasher, err := account.NewHasher(account.HasherOptions{Cost: account.Cost{Memory: 64, Iterations: 1, Lanes: 1}, Parallel: 2})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.people = account.New(s.db, hasher, account.Options{})
+	s.people = account.New(over.people, hasher, account.Options{})
 	s.clock.forgetMonotonic()
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
-	if s.engine, err = oauth.New(ctx, oauth.Config{Issuer: s.issuer, Time: s.clock, Alarm: oauth.LogAlarm(log)}, store); err != nil {
+	if s.engine, err = oauth.New(ctx, oauth.Config{Issuer: s.issuer, Time: s.clock, Alarm: oauth.LogAlarm(log)}, over.oauth); err != nil {
 		s.t.Fatal(err)
 	}
-	handler, err := web.New(web.Config{Issuer: s.issuer, Log: log, Now: s.clock.Wall}, s.engine, s.people, s.db.SessionStore(s.clock.Wall), s.db.Ready)
+	handler, err := web.New(web.Config{Issuer: s.issuer, Log: log, Now: s.clock.Wall}, s.engine, s.people, over.sessions, s.db.Ready)
 	if err != nil {
 		s.t.Fatal(err)
 	}

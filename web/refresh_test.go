@@ -28,10 +28,9 @@ func requirementsRT(t *testing.T) {
 	attackRules(rule)
 	clockRules(t)
 	restartRules(t)
+	faultRules(t)
+	raceRules(t)
 }
-
-// TestRefresh is for -run TestRefresh/T8.
-func TestRefresh(t *testing.T) { requirementsRT(t) }
 
 type ruleFunc func(name string, check func(t *testing.T, s *site))
 

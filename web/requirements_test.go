@@ -38,6 +38,7 @@ func TestRequirements(t *testing.T) {
 	requirementsMCP(t)
 	requirementsOmission(t)
 	requirementsWEB(t)
+	requirementsRT(t)
 }
 
 // issuers are the two on which every rule is proven: at the root of a host, and below a path.

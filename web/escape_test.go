@@ -82,7 +82,11 @@ func textFromOutside(t *testing.T) {
 	az := func(set url.Values) string {
 		return s.az("XSS", merged(url.Values{"redirect_uri": {"https://xss.test/cb"}, "scope": {"openid profile"}}, set))
 	}
-	for i, payload := range payloads {
+	corpus := payloads
+	if testing.Short() {
+		corpus = corpus[:4]
+	}
+	for i, payload := range corpus {
 		person := "X" + string(rune('a'+i))
 		s.change("XSS", func(c *oauth.Client) { c.Name = payload })
 		name := strings.ReplaceAll(payload, "\u2028", "")

@@ -207,7 +207,10 @@ func noOpenRedirector(t *testing.T) {
 		"///evil.test", "https://as.test@evil.test", "https://as.test.evil.test", "data:text/html,x", "/..//evil.test", "/%2f/evil.test", "http:///evil.test",
 	}
 	names := []string{"return_to", "next", "redirect", "redirect_uri", "url", "continue", "post_logout_redirect_uri", "request", "rd", "locale", "lang", "ui_locales", "state"}
-	for _, issuer := range []string{"https://as.test", "https://as.test/t1"} {
+	if testing.Short() {
+		evil = evil[:5]
+	}
+	for _, issuer := range issuers {
 		s := newSite(t, siteOptions{issuer: issuer})
 		for _, to := range evil {
 			query := url.Values{}

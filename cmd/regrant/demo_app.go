@@ -31,7 +31,7 @@ func (d *demo) appHandler() http.Handler {
 	mux.HandleFunc("GET /{$}", d.show)
 	mux.HandleFunc("GET /live", d.live)
 	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
-		d.locked(w, r, func(v *demoVisitor) { d.finish(r, v) })
+		d.locked(w, r, func(v *demoVisitor) { d.finish(finished(r), r.URL.Query(), v) })
 		seeOther(w, "/")
 	})
 	mux.HandleFunc("POST /act/{name}", d.act)
@@ -62,6 +62,10 @@ func (d *demo) locked(w http.ResponseWriter, r *http.Request, do func(*demoVisit
 	v.changed()
 }
 
+// finished is a context for what must be finished once it has begun, also when the browser goes away: tokens that arrive
+// are kept.
+func finished(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }
+
 // act presses a button. Whoever is not signed in can only do that, or start over.
 func (d *demo) act(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
@@ -74,8 +78,7 @@ func (d *demo) act(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	// What was begun is finished, also when the browser goes away: tokens that arrive must be kept.
-	ctx := context.WithoutCancel(r.Context())
+	ctx := finished(r)
 	d.locked(w, r, func(v *demoVisitor) {
 		if name == "over" {
 			d.startOver(ctx, v)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -47,8 +49,8 @@ func (d *demo) signIn(w http.ResponseWriter, v *demoVisitor) {
 func (d *demo) callback() string { return d.app.url + "/callback" }
 
 // finish takes the authorization response, RFC 6749 §4.1.2, and swaps the code for tokens.
-func (d *demo) finish(r *http.Request, v *demoVisitor) {
-	q, p := r.URL.Query(), v.pending
+func (d *demo) finish(ctx context.Context, q url.Values, v *demoVisitor) {
+	p := v.pending
 	if p == nil || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(p.state)) != 1 || q.Get("iss") != d.issuer {
 		return // not an answer to what this browser has asked: RFC 6749 §10.12, RFC 9207 §2.4
 	}
@@ -60,7 +62,7 @@ func (d *demo) finish(r *http.Request, v *demoVisitor) {
 	}
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {q.Get("code")}, "redirect_uri": {d.callback()}, "code_verifier": {p.verifier}}
 	var tokens *demoTokens
-	answer := d.post(r.Context(), p.tape, "/token", form, d.secret, demoLeg{
+	answer := d.post(ctx, p.tape, "/token", form, d.secret, demoLeg{
 		Back: 2, Says: demoSays("demo.says.code"),
 		Reads: func(a *demoAnswer) (demoText, string) {
 			var err error
@@ -80,6 +82,7 @@ func (d *demo) finish(r *http.Request, v *demoVisitor) {
 		v.put(d.surprise(p.tape))
 		return
 	}
+	d.whoIs(ctx, p.tape, tokens)
 	v.tokens, v.last, v.fresh = tokens, nil, false
 	v.put(d.scene("demo.scene.signed_in.title", demoSays("demo.scene.signed_in.rule"), "good", p.tape))
 }
@@ -104,10 +107,9 @@ func (d *demo) first(a *demoAnswer, p *demoSignIn) (*demoTokens, error) {
 	var id struct {
 		Issuer   string    `json:"iss"`
 		Audience audiences `json:"aud"`
+		Subject  string    `json:"sub"`
 		Nonce    string    `json:"nonce"`
 		Expiry   int64     `json:"exp"`
-		Name     string    `json:"name"`
-		Email    string    `json:"email"`
 	}
 	if _, claims, err := splitJWT(response.IDToken); err != nil || json.Unmarshal(claims, &id) != nil {
 		return nil, errors.New("no readable ID token")
@@ -115,11 +117,34 @@ func (d *demo) first(a *demoAnswer, p *demoSignIn) (*demoTokens, error) {
 	if id.Issuer != d.issuer || !slices.Contains(id.Audience, demoClientID) || id.Nonce != p.nonce || !d.clock.Wall().Before(time.Unix(id.Expiry, 0)) {
 		return nil, errors.New("the ID token is not for this sign-in")
 	}
-	t := &demoTokens{name: id.Name}
-	if t.name == "" {
-		t.name = d.person.name
-	}
+	t := &demoTokens{subject: id.Subject, name: id.Subject}
 	return t, d.hold(t, response)
+}
+
+// whoIs asks for the person's name at the userinfo endpoint, OpenID Connect Core §5.3. Who did not allow that is known by
+// the subject identifier alone.
+func (d *demo) whoIs(ctx context.Context, tape *demoTape, t *demoTokens) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.issuer+"/userinfo", nil)
+	if err != nil {
+		return
+	}
+	r.Header.Set("Authorization", "Bearer "+t.access)
+	r.Header.Set("User-Agent", demoAgent)
+	tape.send(d.http, r, nil, demoLeg{
+		From: view.DemoApp, To: view.DemoServer, Says: demoSays("demo.says.userinfo"),
+		Reads: func(a *demoAnswer) (demoText, string) {
+			var info struct {
+				Subject string `json:"sub"`
+				Name    string `json:"name"`
+				Email   string `json:"email"`
+			}
+			if a.Status != http.StatusOK || json.Unmarshal(a.Body, &info) != nil || info.Subject != t.subject {
+				return demoSays("demo.says.unexpected"), ""
+			}
+			t.name = cmp.Or(info.Name, info.Email, info.Subject)
+			return demoSays("demo.says.person", "Name", t.name), ""
+		},
+	})
 }
 
 // hold keeps the tokens of a response.

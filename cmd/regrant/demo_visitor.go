@@ -28,7 +28,8 @@ type demoVisitor struct {
 
 // demoTokens are what the application holds of one sign-in.
 type demoTokens struct {
-	name    string // of the person, from the ID token
+	subject string // of the person, from the ID token
+	name    string // from the userinfo endpoint, as far as that was allowed
 	grant   string // the grant's public id
 	access  string
 	expires time.Time

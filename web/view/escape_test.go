@@ -31,7 +31,7 @@ var hostile = []string{
 func pagesWith(value string) map[string]templ.Component {
 	frame := Frame{Text: NewCatalogue().For("en")}
 	pages := map[string]templ.Component{}
-	for _, page := range []templ.Component{Login{}, SelectAccount{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}} {
+	for _, page := range []templ.Component{Login{}, SelectAccount{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}, Demo{}} {
 		v := reflect.New(reflect.TypeOf(page)).Elem()
 		fill(v, value, frame)
 		pages[v.Type().Name()] = v.Interface().(templ.Component)
@@ -69,6 +69,9 @@ func fill(v reflect.Value, value string, frame Frame) {
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		fill(v.Index(0), value, frame)
 		fill(v.Index(1), value, frame)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), value, frame)
 	case reflect.Interface:
 		v.Set(reflect.ValueOf(templ.NopComponent))
 	}

@@ -74,6 +74,8 @@ func samples(f Frame) map[string]templ.Component {
 		"error_internal":     ProblemInternal.Page(f),
 		"confirm":            sampleConfirm(f),
 		"docs":               sampleDocs(f),
+		"demo":               sampleDemo(f),
+		"demo_signed_in":     sampleDemoSignedIn(f),
 	}
 }
 

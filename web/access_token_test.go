@@ -75,6 +75,12 @@ func requirementsJAT(t *testing.T) {
 		if jwtPart(t, id, 0)["typ"] == jwtPart(t, access, 0)["typ"] || slices.Contains(audience(s.verified(access)), "CB") {
 			t.Error("one looks like the other")
 		}
+		policy, _ := oauth.PolicyOf(oauth.PresetStandard)
+		policy.IDTokenAlg = oauth.AlgES256 // the algorithm of access tokens
+		s.register("JAT04", oauth.Client{AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://jat.test/cb"}, Policy: policy})
+		id = s.exchange("JAT04", s.code("CB", url.Values{"client_id": {"JAT04"}, "redirect_uri": {"https://jat.test/cb"}}), nil).text(t, "id_token")
+		wantBearer(t, s.userinfo(id), 401, "invalid_token")
+		s.wantInactive("JAT04", "ID token", id)
 		address, a := s.ask("TR", url.Values{"id_token_hint": {access}})
 		wantRedirectError(t, s, address, a, "invalid_request")
 	})

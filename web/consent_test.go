@@ -65,6 +65,19 @@ func requirementsConsent(t *testing.T) {
 		wantCode(t, s, address, b.get(address))
 	})
 
+	alone(t, "AZ-16 what a client was granted while it was confidential does not count once it is public", func(t *testing.T, s *site) {
+		b := s.browser()
+		tokens := s.exchange("CB", b.walk(s.az("CB", nil), "U1"), nil)
+		wantOK(t, tokens)
+		address := s.az("CB", nil)
+		wantCode(t, s, address, b.get(address))
+		s.revoked("CB", url.Values{"token": {tokens.text(t, "refresh_token")}})
+		s.change("CB", func(c *oauth.Client) {
+			c.AuthMethod, c.GrantTypes = oauth.AuthNone, []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken}
+		})
+		wantConsent(t, s, b.get(s.az("CB", nil)))
+	})
+
 	alone(t, "AZ-16 what was unticked is not granted, and asked for again", func(t *testing.T, s *site) {
 		b := s.alice()
 		address := s.az("CB", url.Values{"scope": {"openid read write"}})

@@ -158,8 +158,8 @@ func originRules(t *testing.T, all sites) {
 			}
 		}
 	})
-	named := siteOptions{config: func(c *web.Config) { c.Origins = []string{"https://inspector.test"} }}
-	alone(t, "GEN-14 the operator may name more origins", func(t *testing.T, s *site) {
+	named := siteOptions{config: func(c *web.Config) { c.Origins = []string{"https://inspector.test", "null"} }}
+	alone(t, "GEN-14 the operator may name more origins, but never null", func(t *testing.T, s *site) {
 		check(t, s, []string{"https://inspector.test", "https://spa.test"}, []string{"https://evil.test", "http://inspector.test", "null"})
 	}, named)
 }

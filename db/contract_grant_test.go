@@ -8,14 +8,6 @@ import (
 	"regrant/app/oauth"
 )
 
-func ids(states []oauth.RefreshState) []string {
-	var list []string
-	for _, s := range states {
-		list = append(list, s.ID)
-	}
-	return list
-}
-
 var grantRules = map[string]func(*world){
 	"an unknown one is not found": func(w *world) {
 		_, err := w.Grant(w.Context(), "x")

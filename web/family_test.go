@@ -84,8 +84,6 @@ func strict(c *oauth.Client)       { c.Policy, _ = oauth.PolicyOf(oauth.PresetSt
 func multiProcess(c *oauth.Client) { c.Policy, _ = oauth.PolicyOf(oauth.PresetMultiProcess) }
 func noRotation(c *oauth.Client)   { c.Policy.RotationOff = true }
 
-func public(c *oauth.Client) { c.AuthMethod = oauth.AuthNone }
-
 func (f *family) keep(a answer) {
 	if token := a.text(f.t, "refresh_token"); len(f.tokens) == 0 || f.tokens[len(f.tokens)-1] != token {
 		f.tokens = append(f.tokens, token)

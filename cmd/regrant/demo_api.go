@@ -92,7 +92,7 @@ func (a *demoAPI) ask(r *http.Request, token string) (v verdict, ok bool) {
 			case !ok:
 				return demoSays("demo.says.unexpected"), ""
 			case v.Active:
-				return demoSays("demo.says.active", "Scope", v.Scope), ""
+				return demoSays("demo.says.active"), ""
 			}
 			return demoSays("demo.says.inactive"), "warn"
 		},

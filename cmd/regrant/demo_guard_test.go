@@ -151,6 +151,26 @@ func TestTheDemoTellsOtherTabs(t *testing.T) {
 	}
 }
 
+// Time that passes at once is service, and no outage: windows end by it.
+func TestTheDemoClockClosesWindows(t *testing.T) {
+	d := newTestDemo(t)
+	b := d.browser(t)
+	b.signIn("allow")
+	b.press("refresh")
+	g := b.grant(b.visitor().tokens.grant)
+	if d.engine.Now().Service >= g.WindowEnd {
+		t.Fatal("no window is open after a refresh")
+	}
+
+	if err := d.clock.pass(t.Context(), d.grace, d.engine.Beat); err != nil {
+		t.Fatal(err)
+	}
+
+	if now := d.engine.Now().Service; now < g.WindowEnd {
+		t.Errorf("the window is open for another %d µs", g.WindowEnd-now)
+	}
+}
+
 // The demo takes the next ports, or any that are free.
 func TestTheDemoFindsPorts(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

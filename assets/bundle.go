@@ -16,7 +16,7 @@ var sheets = []string{
 var scripts = []string{"submit", "confirm", "copy", "reveal", "time", "theme-switch", "scroll"}
 
 // demoSheets are what the page of "regrant demo" loads besides; no other page does.
-var demoSheets = []string{"demo", "demo-sequence", "demo-sides", "demo-play"}
+var demoSheets = []string{"demo", "demo-stage", "demo-sequence", "demo-message", "demo-sides", "demo-play"}
 
 // stylesheet joins Oat, in a layer below all of ours, and the theme. The typeface is addressed beside the stylesheet,
 // so that it is found under any path of the issuer.

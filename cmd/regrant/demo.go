@@ -56,7 +56,7 @@ func (c demoCommand) Run(ctx context.Context, p *program) (err error) {
 	if err := p.print(d.introduction(), d.introduce); err != nil {
 		return err
 	}
-	return d.serve(ctx, stop)
+	return d.serve(ctx)
 }
 
 // demo is the server, the application and the API, and the database that they live on.
@@ -208,8 +208,9 @@ func demoListen(listen string, places ...*demoPlace) error {
 	return nil
 }
 
-// serve answers until ctx ends or a listener fails. stop gives signals their usual effect back.
-func (d *demo) serve(ctx context.Context, stop func()) error {
+// serve answers until ctx ends or a listener fails. A second signal changes nothing: the end is near, and the database must
+// be gone.
+func (d *demo) serve(ctx context.Context) error {
 	background, finish := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	defer work.Wait()
@@ -227,7 +228,6 @@ func (d *demo) serve(ctx context.Context, stop func()) error {
 		err = fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	stop()
 	close(d.ending)
 	drain, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -37,7 +37,7 @@ func newTestDemo(t *testing.T) *demo {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- d.serve(ctx, stop) }()
+	go func() { ended <- d.serve(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

@@ -46,7 +46,7 @@ type listeners struct {
 }
 
 // listen opens the sockets, or takes over those that systemd has opened.
-func (s *serveSettings) listen() (*listeners, error) {
+func (s *serveSettings) listen(log *slog.Logger) (*listeners, error) {
 	l := &listeners{}
 	inherited, err := activation.Listeners()
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *serveSettings) listen() (*listeners, error) {
 	}
 	room := max(16, min(maxConnections, int(min(openFiles(), 1<<20))-reservedFiles))
 	for i, socket := range l.public {
-		l.public[i] = netutil.LimitListener(socket, room/len(l.public))
+		l.public[i] = netutil.LimitListener(s.guard(socket, log), room/len(l.public))
 	}
 	if s.OpsListen != "" {
 		if l.ops, err = listenTCP("ops-listen", s.OpsListen); err != nil {

@@ -34,8 +34,8 @@ type serveCommand struct {
 
 // Help is shown by --help.
 func (serveCommand) Help() string {
-	return `Without TLS the server listens on loopback only, or behind a proxy that it is told to trust. It stops on SIGTERM or Ctrl+C,
-after the requests that are under way. Every setting may stand in regrant.toml under the name of its flag:
+	return `Without TLS only this machine and the proxies that it is told to trust may connect. It stops on SIGTERM or Ctrl+C, after
+the requests that are under way. Every setting may stand in regrant.toml under the name of its flag:
 
     issuer = "https://id.example.com"
     tls-cert = "/etc/regrant/cert.pem"
@@ -70,7 +70,7 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	listeners, err := s.listen()
+	listeners, err := s.listen(log)
 	if err != nil {
 		return err
 	}

@@ -79,15 +79,6 @@ func (s *serveSettings) checkTLS() (err error) {
 	return s.checkExposure(s.Listen)
 }
 
-// checkExposure refuses to speak plain HTTP where others than a trusted proxy can listen in (GEN-01).
-func (s *serveSettings) checkExposure(addr string) error {
-	if s.certificate == nil && len(s.proxies) == 0 && !isLoopback(addr) {
-		return usage("listen: %s can be reached from other machines, where nothing may travel in the clear; "+
-			"give tls-cert and tls-key, or trusted-proxy for the proxy that does TLS", addr)
-	}
-	return nil
-}
-
 func (s *serveSettings) checkIssuer() error {
 	if s.Issuer == "" {
 		if !activated() && !isLoopback(s.Listen) {

@@ -72,21 +72,28 @@ func (s *Server) writeBearerError(w http.ResponseWriter, r *http.Request, err er
 	s.writeOAuthErrorStatus(w, r, statusOf(e), e)
 }
 
-// logError tells the operator what the caller does not hear. A fault is an error; a refusal is news.
+// logError tells the operator what the caller does not hear. A fault is an error, also where the answer is a redirection; a
+// refusal is news.
 func (s *Server) logError(r *http.Request, status int, e *oauth.Error) {
 	args := []any{"request_id", requestOf(r).id, "path", outside(r.URL.Path, 200), "status", status, "error", string(e.Code)}
 	if e.Detail != "" {
 		args = append(args, "detail", outside(e.Detail, 500))
 	}
-	if e.Err != nil && status >= 500 {
-		if errors.Is(e.Err, context.Canceled) && r.Context().Err() != nil {
-			s.log.Debug("the caller went away", args...)
-			return
-		}
+	switch {
+	case !isFault(e):
+		s.log.Info("request refused", args...)
+	case errors.Is(e.Err, context.Canceled) && r.Context().Err() != nil:
+		s.log.Debug("the caller went away", args...)
+	case e.Err != nil:
 		s.log.Error("request failed", append(args, "err", e.Err.Error())...)
-		return
+	default:
+		s.log.Error("request failed", args...)
 	}
-	s.log.Info("request refused", args...)
+}
+
+// isFault tells trouble of the server from what callers do: a limit says when to come back.
+func isFault(e *oauth.Error) bool {
+	return e.Code == oauth.ServerError || e.Code == oauth.TemporarilyUnavailable && e.RetryAfter == 0
 }
 
 func retryAfter(d time.Duration) string {

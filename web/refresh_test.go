@@ -29,6 +29,7 @@ func requirementsRT(t *testing.T) {
 	clockRules(t)
 	restartRules(t)
 	faultRules(t)
+	faultLogRules(t)
 	raceRules(t)
 }
 

@@ -20,7 +20,8 @@ const maxPendingBytes = 20 << 20
 // more room.
 type pendingRoom struct{ left, bytes, max atomic.Int64 }
 
-// SaveAuthorizationRequest implements [oauth.Store]. When the table is full, by their number or by their size, the oldest twentieth makes way in the same transaction.
+// SaveAuthorizationRequest implements [oauth.Store]. When the table is full, by their number or by their size,
+// the oldest twentieth makes way in the same transaction.
 func (d *DB) SaveAuthorizationRequest(ctx context.Context, r *oauth.AuthorizationRequest, max int) error {
 	parameters, err := marshalParameters(&r.Parameters)
 	if err != nil {

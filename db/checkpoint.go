@@ -26,14 +26,14 @@ var errReadersInTheWay = errors.New("readers or writers were in the way of the c
 // which secure_delete has overwritten in the database, are in no file any more; that needs a moment without readers
 // and is a fault when none comes. It holds up the writes meanwhile.
 func (d *DB) Checkpoint(ctx context.Context, truncate bool) error {
-	mode := "PASSIVE"
-	if truncate {
-		mode = "TRUNCATE"
-	}
 	return d.alone(ctx, "checkpoint", func(s *session) error {
-		busy, _, err := checkpoint(ctx, s, mode, time.Second)
-		if err == nil && busy && truncate {
-			err = fault(mode, errReadersInTheWay)
+		if !truncate {
+			_, _, err := checkpoint(ctx, s, "PASSIVE", time.Second)
+			return err
+		}
+		busy, err := d.truncate(ctx, s, time.Second)
+		if err == nil && busy {
+			err = fault("TRUNCATE", errReadersInTheWay)
 		}
 		return err
 	})

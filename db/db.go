@@ -47,6 +47,7 @@ type DB struct {
 	damaged atomic.Bool
 	closing sync.Once
 	pending pendingRoom
+	erased  erasure
 }
 
 // Open opens the database at path, creates it if there is none, and brings its schema up to date. The files have mode
@@ -102,6 +103,7 @@ func open(ctx context.Context, path string, opts Options) (*DB, error) {
 		wal:       &checkpointer{pool: second, kick: make(chan struct{}, 1), stopped: make(chan struct{})},
 		onDamaged: d.noteDamage,
 	}
+	d.erased.pending.Store(opts.Server) // a server that was killed may have left a WAL with keys in it
 	go d.writer.run()
 	go d.writer.wal.run()
 	return d, nil

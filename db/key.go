@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"regrant/app/audit"
@@ -85,12 +84,9 @@ func (d *DB) AddWindowKey(ctx context.Context, k oauth.WindowKey) error {
 	})
 }
 
-// eraseWait is how long an idle server waits for readers in order to empty the WAL of an erased key.
-const eraseWait = 100 * time.Millisecond
-
 // EraseWindowKeys implements [oauth.Store]. The rows are overwritten when it returns (secure_delete). What the WAL still holds
-// of them goes at once when no key is left, since the server is idle then; else with one of the checkpoints that a busy
-// server makes all the time.
+// of them goes at once where no reader is in the way, and with one of the next calls of [DB.Sweep] otherwise, or when the last
+// attempt was only a moment ago and keys are left, so that a server at work does not truncate its WAL all the time.
 func (d *DB) EraseWindowKeys(ctx context.Context, upTo int64) error {
 	var idle bool
 	err := d.write(ctx, "erase window keys", func(tx *Tx) error {
@@ -98,17 +94,15 @@ func (d *DB) EraseWindowKeys(ctx context.Context, upTo int64) error {
 		if err != nil {
 			return err
 		}
+		if n > 0 {
+			d.erased.pending.Store(true) // for nothing if the transaction fails, and then it costs a checkpoint
+		}
 		left, err := tx.CountWindowKeys(ctx)
-		idle = n > 0 && left == 0
+		idle = left == 0
 		return err
 	})
-	if err != nil || !idle {
+	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, eraseWait)
-	defer cancel()
-	if err := d.Checkpoint(ctx, true); err != nil && !errors.Is(err, ErrFault) {
-		return fmt.Errorf("empty the WAL: %w", err)
-	}
-	return nil // a reader in the way is no failure: the key is gone from the table, and the next checkpoint comes
+	return d.emptyWAL(ctx, idle)
 }

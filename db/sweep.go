@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"regrant/app/audit"
@@ -15,12 +16,18 @@ const (
 	dayKept       = 400                 // days
 )
 
-// Sweep implements [oauth.Store]; it sweeps sessions, counters and the audit log too. Each kind of thing has a transaction of its own and loses at most batch rows of it; zero
-// says that nothing is left to do. The work is found by indexes, so a sweep that finds none costs next to nothing.
+// Sweep implements [oauth.Store]; it sweeps sessions, counters, the audit log, and erased keys from the WAL too. Each kind of
+// thing has a transaction of its own and loses at most batch rows of it; zero says that nothing is left to do. The work is found
+// by indexes, so a sweep that finds none costs next to nothing.
 func (d *DB) Sweep(ctx context.Context, now time.Time, batch int) (int, error) {
 	if batch <= 0 {
 		panic("db.Sweep: batch is not positive")
 	}
+	n, err := d.sweepTables(ctx, now, batch)
+	return n, errors.Join(err, d.emptyWAL(ctx, false))
+}
+
+func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, error) {
 	lim := int32(batch)
 	var total int
 	for _, sweep := range []struct {

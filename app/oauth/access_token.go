@@ -84,7 +84,7 @@ func (s *Server) mintOpaque(claims *AccessToken) (string, error) {
 }
 
 // readAccessToken gives the claims of a token that this server issued and that has not expired at now. Whether it was
-// revoked is another question, see [Server.accessTokenState].
+// revoked is another question, see [Server.accessTokenAlive].
 func (s *Server) readAccessToken(token string, now time.Time) (*AccessToken, bool) {
 	claims, ok := s.openAccessToken(token)
 	if !ok || claims.Issuer != s.issuer || claims.Expiry == nil || claims.IssuedAt == nil || claims.ID == "" {
@@ -117,20 +117,32 @@ func (s *Server) openAccessToken(token string) (*AccessToken, bool) {
 		}
 		return &claims, true
 	}
-	if len(token) > maxJWTSize || strings.Count(token, ".") != 2 {
-		return nil, false
+	return &claims, s.readJWT(token, accessTokenType, &claims)
+}
+
+// notCompact finds what the compact form does not have (RFC 7515 §7.1) and Go's decoder would skip: line breaks.
+func notCompact(r rune) bool {
+	return r != '.' && r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+}
+
+// readJWT reads the claims of a JWT that this server signed as what typ says: an access token under ES256, an ID token under
+// either algorithm. A critical header is refused whatever it asks for (RFC 7515 §4.1.11), since none is understood.
+func (s *Server) readJWT(raw, typ string, claims any) bool {
+	if len(raw) > maxJWTSize || strings.Count(raw, ".") != 2 || strings.ContainsFunc(raw, notCompact) {
+		return false
 	}
-	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
-	if err != nil || len(parsed.Headers) != 1 {
-		return nil, false
+	algorithms := []jose.SignatureAlgorithm{jose.ES256}
+	if typ == idTokenType {
+		algorithms = append(algorithms, jose.RS256)
 	}
-	header := parsed.Headers[0]
-	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
-	if _, critical := header.ExtraHeaders["crit"]; critical || !strings.EqualFold(typ, accessTokenType) || header.KeyID == "" {
-		return nil, false
+	token, err := jwt.ParseSigned(raw, algorithms)
+	if err != nil || len(token.Headers) != 1 {
+		return false
 	}
-	if parsed.Claims(ring.jwks, &claims) != nil {
-		return nil, false
+	header := token.Headers[0]
+	said, _ := header.ExtraHeaders[jose.HeaderType].(string)
+	if _, critical := header.ExtraHeaders["crit"]; critical || !strings.EqualFold(said, typ) || header.KeyID == "" {
+		return false
 	}
-	return &claims, true
+	return token.Claims(s.keys().jwks, claims) == nil
 }

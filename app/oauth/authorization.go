@@ -52,6 +52,9 @@ func (s *Server) Authorize(ctx context.Context, q url.Values, browserHash []byte
 		return nil, s.redirected(p, err)
 	}
 	request := newAuthorizationRequest(client, p, browserHash, now)
+	if who != nil {
+		request.AuthTimeBefore = who.AuthTime
+	}
 	progress, err := s.proceed(ctx, client, request, who, by, false)
 	if err != nil {
 		return nil, s.redirected(p, err)
@@ -112,7 +115,12 @@ func (s *Server) Decide(ctx context.Context, id string, browserHash []byte, who 
 	}
 	var consent *Consent
 	if !client.Public() {
-		consent = &Consent{PersonID: who.PersonID, ClientID: client.ID, Scope: granted, Resources: request.Resources, GivenAt: now}
+		remembered, err := s.store.Consent(ctx, who.PersonID, client.ID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, s.redirected(&request.Parameters, fault("read consent", err))
+		}
+		consent = remembered.grow(progress.Scope, granted, request.Resources)
+		consent.PersonID, consent.ClientID, consent.GivenAt = who.PersonID, client.ID, now
 	}
 	event := audit.Event{At: now, Kind: audit.ConsentGiven, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "ok",
 		Detail: audit.Details("scope", granted.String())}
@@ -189,7 +197,7 @@ func (s *Server) proceed(ctx context.Context, client *Client, r *AuthorizationRe
 	if len(r.EssentialACR) > 0 && !slices.Contains(r.EssentialACR, who.ACR) {
 		return nil, refuse(UnmetAuthentication, "The authentication context that is essential cannot be met.")
 	}
-	if r.PromptSelect && !r.AccountSelected && !who.AuthTime.After(r.CreatedAt) {
+	if r.PromptSelect && !r.AccountSelected && !r.freshlySignedIn(who) {
 		return &Progress{Step: StepSelect, Request: r, Client: client, Owner: owner}, nil
 	}
 	remembered, err := s.store.Consent(ctx, owner.ID, client.ID)
@@ -234,7 +242,7 @@ func (s *Server) presentOwner(ctx context.Context, who *SignedIn) (*Owner, error
 // needsSignIn says whether the session is not good enough: OpenID Connect Core §3.1.2.1. A sign-in made for this very
 // request always is, however short max_age.
 func (r *AuthorizationRequest) needsSignIn(who *SignedIn, now time.Time) bool {
-	if who.AuthTime.After(r.CreatedAt) {
+	if r.freshlySignedIn(who) {
 		return false
 	}
 	if r.HintedPersonID != "" && r.HintedPersonID != who.PersonID {
@@ -242,6 +250,12 @@ func (r *AuthorizationRequest) needsSignIn(who *SignedIn, now time.Time) bool {
 	}
 	tooOld := r.MaxAge != nil && now.Sub(who.AuthTime) >= time.Duration(*r.MaxAge)*time.Second
 	return r.PromptLogin || tooOld
+}
+
+// freshlySignedIn says whether the person has signed in since the request began. Which sign-in it was tells, not the clock,
+// which may have been set back meanwhile.
+func (r *AuthorizationRequest) freshlySignedIn(who *SignedIn) bool {
+	return !who.AuthTime.Equal(r.AuthTimeBefore)
 }
 
 // issueCode ends the request with a code, RFC 6749 §4.1.2.

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
@@ -17,6 +16,7 @@ const (
 	// authorizationRequestLifetime is how long a person may take to sign in and consent.
 	authorizationRequestLifetime = time.Hour
 	maxPendingRequests           = 10_000
+	maxMaxAge                    = 10 * 365 * 24 * 3600 // seconds; no session is older
 )
 
 // AuthorizationRequest is a request that was found valid and waits for the person: RFC 6749 §4.1.1. It is kept on the
@@ -43,11 +43,12 @@ type Parameters struct {
 	PromptLogin     bool
 	PromptConsent   bool
 	PromptSelect    bool
-	MaxAge          *int     // seconds
-	EssentialACR    []string // one of them must be met; nil: any will do
-	LoginHint       string   // what the sign-in form starts with
-	HintedPersonID  string   // the subject of id_token_hint
-	AccountSelected bool     // the person has answered prompt=select_account
+	MaxAge          *int      // seconds
+	EssentialACR    []string  // one of them must be met; nil: any will do
+	LoginHint       string    // what the sign-in form starts with
+	HintedPersonID  string    // the subject of id_token_hint
+	AccountSelected bool      // the person has answered prompt=select_account
+	AuthTimeBefore  time.Time // of the session that the request found; zero: nobody was signed in
 }
 
 // single gives a parameter that may occur once: RFC 6749 §3.1.
@@ -168,6 +169,7 @@ func (p *Parameters) readPrompt(q url.Values) error {
 		if err != nil || seconds < 0 {
 			return refuse(InvalidRequest, "The max_age is not a number of seconds.")
 		}
+		seconds = min(seconds, maxMaxAge)
 		p.MaxAge = &seconds
 	}
 	if claims := q.Get("claims"); claims != "" {
@@ -211,18 +213,8 @@ func (p *Parameters) readScope(r *registry, q url.Values, client *Client) error 
 // Core §3.1.2.1).
 func (s *Server) readIDTokenHint(hint string) (subject string, err error) {
 	invalid := refuse(InvalidRequest, "The id_token_hint is not an ID token of this server.")
-	if len(hint) > maxJWTSize {
-		return "", invalid
-	}
-	token, err := jwt.ParseSigned(hint, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
-	if err != nil {
-		return "", invalid
-	}
 	var claims jwt.Claims
-	if err := token.Claims(s.keys().jwks, &claims); err != nil || claims.Issuer != s.issuer || claims.Subject == "" {
-		return "", invalid
-	}
-	if typ, _ := token.Headers[0].ExtraHeaders[jose.HeaderType].(string); strings.EqualFold(typ, accessTokenType) {
+	if !s.readJWT(hint, idTokenType, &claims) || claims.Issuer != s.issuer || claims.Subject == "" {
 		return "", invalid
 	}
 	return claims.Subject, nil

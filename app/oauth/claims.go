@@ -2,12 +2,17 @@ package oauth
 
 import "encoding/json"
 
+const maxClaimsSize = 4 << 10 // bytes
+
 // readClaims reads the claims parameter, OpenID Connect Core §5.5. This server does not offer it (claims come by scope) and
 // ignores it, but for one wish that must not be ignored: an acr that is essential is met, or the authorization fails
 // (OpenID Connect Core §5.5.1.1).
 func (p *Parameters) readClaims(raw string) error {
 	malformed := refuse(InvalidRequest, "The claims parameter is malformed.")
 	var asked map[string]json.RawMessage
+	if len(raw) > maxClaimsSize {
+		return malformed
+	}
 	if err := json.Unmarshal([]byte(raw), &asked); err != nil || asked == nil {
 		return malformed
 	}

@@ -32,10 +32,8 @@ func (s *Server) AuthenticateClient(ctx context.Context, credentials ClientCrede
 	switch {
 	case client == nil:
 		why = "unknown client"
-	case client.Public() && credentials.Method != AuthNone && credentials.Method != AuthPost:
-		why = "a public client has no secret to authenticate with"
 	case client.Public():
-		// A secret in the body of a public client proves nothing and is ignored, RFC 8252 §8.5.
+		// A secret that a public client sends proves nothing and is ignored, RFC 8252 §8.5.
 	case credentials.Method != client.AuthMethod:
 		why = "came with " + string(credentials.Method) + ", registered for " + string(client.AuthMethod)
 	case !matches:

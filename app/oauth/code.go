@@ -6,11 +6,9 @@ import (
 	"time"
 )
 
-// CodeLifetime is how long an authorization code can be redeemed, and codeMemory how long a spent one is remembered so
-// that its replay is recognised: RFC 6749 §4.1.2.
+// CodeLifetime is how long an authorization code can be redeemed, RFC 6749 §4.1.2.
 const (
 	CodeLifetime = 60 * time.Second
-	codeMemory   = time.Hour
 
 	maxCodeTries = 5
 	opaqueSize   = 32 // random bytes of a code or client secret

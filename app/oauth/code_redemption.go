@@ -72,7 +72,7 @@ func (s *Server) provesCode(ctx context.Context, client *Client, code *Authoriza
 		return nil
 	}
 	if code.SpentAt == nil {
-		if err := s.store.CountCodeTry(ctx, code.Hash); err != nil {
+		if err := s.store.CountCodeTry(ctx, code.Hash); err != nil && !errors.Is(err, ErrNotFound) {
 			return fault("count a try", err)
 		}
 	}

@@ -42,6 +42,7 @@
 //	OpenID Connect Core §12.2            id_token.go
 //	OpenID Connect Discovery §3          metadata.go
 //	RFC 3986 §6.2.2.1                    resource.go
+//	RFC 6454 §6.2                        origin.go
 //	RFC 6749 Appendix A.1                client.go
 //	RFC 6749 §1.1                        resource.go, server.go
 //	RFC 6749 §2                          client.go
@@ -63,6 +64,8 @@
 //	RFC 6750 §3.1                        error.go, userinfo.go
 //	RFC 7009 §2.1                        revocation.go
 //	RFC 7009 §2.2.1                      error.go
+//	RFC 7515 §4.1.11                     access_token.go
+//	RFC 7515 §7.1                        access_token.go
 //	RFC 7517 §5                          metadata.go
 //	RFC 7519 §5.1                        access_token.go
 //	RFC 7591 §2                          client.go

@@ -28,7 +28,6 @@ const (
 	TemporarilyUnavailable   Code = "temporarily_unavailable"
 	LoginRequired            Code = "login_required"
 	ConsentRequired          Code = "consent_required"
-	InteractionRequired      Code = "interaction_required"
 	RequestNotSupported      Code = "request_not_supported"
 	RequestURINotSupported   Code = "request_uri_not_supported"
 	RegistrationNotSupported Code = "registration_not_supported"

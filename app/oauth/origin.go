@@ -24,7 +24,7 @@ func (s *Server) PublicOrigins(ctx context.Context) ([]string, error) {
 			if err != nil || u.Scheme != "https" && u.Scheme != "http" {
 				continue
 			}
-			origin := u.Scheme + "://" + u.Host
+			origin := u.Scheme + "://" + strings.TrimSuffix(u.Host, ":443") // as browsers write it, RFC 6454 §6.2
 			if isLoopback(u.Hostname()) && u.Scheme == "http" {
 				origin = "http://" + strings.TrimSuffix(u.Host, ":"+u.Port())
 			}

@@ -136,8 +136,8 @@ func loopbackParts(s string) (host, rest string, ok bool) {
 	return "", "", false
 }
 
-// redirectURI gives the proven redirect URI of an authorization request. An absent one is accepted when exactly one,
-// with a fixed port, is registered: RFC 6749 §3.1.2.3.
+// redirectURI gives the proven redirect URI of an authorization request. An absent one is accepted when exactly one
+// is registered: RFC 6749 §3.1.2.3.
 func (c *Client) redirectURI(requested string) (string, error) {
 	if requested == "" {
 		if len(c.RedirectURIs) == 1 {

@@ -38,6 +38,9 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 		s.noteStranger(audit.TokenMismatch, client, state.ID, token, r)
 		return nil, errRefreshToken("client_mismatch: the token belongs to another client")
 	}
+	if state.ClientVersion != client.Version {
+		return nil, ErrConflict // an admin changed the client since it authenticated: decide on what it is now
+	}
 	now := s.clock.Now()
 	if why := state.ended(now); why != "" {
 		return nil, s.refused(state, token, r, now, why)
@@ -208,7 +211,7 @@ func (s *Server) renew(ctx context.Context, client *Client, state *RefreshState,
 	deadline := now.Deadline.Add(client.Policy.Idle)
 	if due := deadline.Sub(state.IdleDeadline); due >= min(touchInterval, client.Policy.Idle/10) || due < 0 {
 		touch := &Rotation{Read: state, IdleDeadline: deadline, UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent,
-			Ring: state.Ring.Append(ringEntry(RingRotation, state, r, now))}
+			Ring: state.Ring.Append(ringEntry(RingUse, state, r, now))}
 		if err := s.store.TouchRefreshToken(ctx, touch); err != nil {
 			return nil, fault("renew refresh token", err)
 		}

@@ -44,7 +44,8 @@ func TestRefreshTokensDoWhatTheModelSays(t *testing.T) {
 			"a client is disabled, or enabled again":   h.switchesClient,
 			"an admin changes a client":                h.changesClient,
 			"a client's secret has leaked":             h.leaks,
-			"time passes":                              h.timePasses,
+			"time passes":                              h.timePasses(time.Second, 4*time.Second, 9*time.Second, 11*time.Second, time.Minute),
+			"much time passes":                         h.timePasses(20*time.Minute, 50*time.Minute),
 			"a moment passes without a beat":           h.aMoment,
 			"the server freezes":                       h.freezes,
 			"the wall clock is stepped":                h.steps,
@@ -145,37 +146,54 @@ func (h *history) isRevoked(g *modelGrant) bool {
 
 // refreshes is the honest application: it presents what it holds, and holds what comes back unless that is lost.
 func (h *history) refreshes(how string) func(*rapid.T) {
-	return func(t *rapid.T) {
-		g := h.some(t)
-		scope := ""
-		if how == "read" {
-			scope = "read"
-		}
-		promised := g.honest && h.inTime(g) && !g.dead && !h.off[g.client]
-		if _, perhaps := h.expired(g); perhaps {
-			promised = false
-		}
-		if g.replays >= 99 {
-			t.Skip("it has asked often enough")
-		}
-		if !h.inTime(g) {
-			g.honest = false
-		}
-		got := h.present(g, g.held, scope)
-		if promised && !got.answered() {
-			h.Fatalf("%s: an honest application is signed out", g)
-		}
-		if !got.answered() {
-			return
-		}
-		if how == "lost" {
-			if !g.asked {
-				g.asked, g.askedAt = true, h.service
-			}
-			return
-		}
-		g.asked, g.held = false, g.current()
+	return func(t *rapid.T) { h.refreshOf(t, h.some(t), how) }
+}
+
+func (h *history) refreshOf(t *rapid.T, g *modelGrant, how string) {
+	scope := ""
+	if how == "read" {
+		scope = "read"
 	}
+	promised := g.honest && h.inTime(g) && !g.dead && !h.off[g.client]
+	if _, perhaps := h.expired(g); perhaps {
+		promised = false
+	}
+	if g.replays >= 99 {
+		t.Skip("it has asked often enough")
+	}
+	if !h.inTime(g) {
+		g.honest = false
+	}
+	got := h.present(g, g.held, scope)
+	if promised && !got.answered() {
+		h.Fatalf("%s: an honest application is signed out", g)
+	}
+	if !got.answered() {
+		return
+	}
+	if how == "lost" {
+		if !g.asked {
+			g.asked, g.askedAt = true, h.service
+		}
+		return
+	}
+	g.asked, g.held = false, g.current()
+}
+
+func (h *history) refreshesOften(t *rapid.T) {
+	g := h.some(t)
+	for range rapid.IntRange(1, 12).Draw(t, "times") {
+		h.refreshOf(t, g, "")
+	}
+}
+
+// triesAfterTrouble is what grace and credit are for: an answer is lost, something happens, the same token comes again.
+func (h *history) triesAfterTrouble(t *rapid.T) {
+	h.refreshes("lost")(t)
+	for range rapid.IntRange(1, 3).Draw(t, "troubles") {
+		rapid.SampledFrom([]func(*rapid.T){h.timePasses(time.Second, 4*time.Second, 9*time.Second), h.aMoment, h.freezes, h.steps, h.crashes, h.stops}).Draw(t, "trouble")(t)
+	}
+	h.refreshes("")(t)
 }
 
 func (h *history) refreshesTwice(t *rapid.T) {
@@ -234,7 +252,8 @@ func (h *history) replay(t *rapid.T) {
 		t.Skip("there is no older token")
 	}
 	g.honest = false
-	h.present(g, rapid.IntRange(0, g.current()-1).Draw(t, "generation"), "")
+	behind := rapid.SampledFrom([]int{1, 2, 8, 9, g.current()}).Draw(t, "generations behind")
+	h.present(g, max(0, g.current()-behind), "")
 }
 
 func (h *history) steal(t *rapid.T) {
@@ -308,12 +327,15 @@ func (h *history) leaks(t *rapid.T) {
 	h.end(func(g *modelGrant) bool { return g.client == client })
 }
 
-func (h *history) timePasses(t *rapid.T) {
-	d := rapid.SampledFrom([]time.Duration{time.Second, 4 * time.Second, 9 * time.Second, 11 * time.Second, time.Minute, 20 * time.Minute}).Draw(t, "for")
+func (h *history) timePasses(choices ...time.Duration) func(*rapid.T) {
+	return func(t *rapid.T) { h.pass(rapid.SampledFrom(choices).Draw(t, "for")) }
+}
+
+func (h *history) pass(d time.Duration) {
 	for beats := 0; d > 0; beats++ {
 		part := min(d, time.Second)
-		if beats > 65 { // every window is over
-			part = min(d, 3*time.Second)
+		if beats > 65 { // every window is over, so nothing is missed
+			part = d
 		}
 		d -= part
 		h.clock.pass(part)

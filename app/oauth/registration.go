@@ -82,14 +82,15 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 		}
 		switch {
 		case c.Public() && !wasPublic:
-			living, err := hasLivingGrants(ctx, store, id, now)
+			open, err := hasOpenGrants(ctx, store, c)
 			if err != nil {
 				return nil, err
 			}
-			if living {
-				return nil, refuse(InvalidClientMetadata, "auth-method: the client has living grants; revoke them first (grant revoke --client "+id+"), then make it public")
+			if open {
+				return nil, refuse(InvalidClientMetadata, "auth-method: the client has grants that were not revoked; revoke them first (grant revoke --client "+id+"), then make it public")
 			}
-			c.Secret, c.OldSecret = nil, nil
+			// A code that is redeemed at this very moment must not slip through.
+			c.Secret, c.OldSecret, c.GrantsRevokedBefore = nil, nil, &now
 		case wasPublic && !c.Public():
 			return nil, refuse(InvalidClientMetadata, "auth-method: make it confidential by rotating its secret (client rotate-secret) after changing the method there")
 		}
@@ -114,12 +115,13 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 	return nil, ErrConflict
 }
 
-func hasLivingGrants(ctx context.Context, store Store, clientID string, now time.Time) (bool, error) {
-	grants, err := store.Grants(ctx, GrantFilter{ClientID: clientID})
+// hasOpenGrants says whether a client has a grant that was made since all of its grants were last revoked together.
+func hasOpenGrants(ctx context.Context, store Store, c *Client) (bool, error) {
+	newest, err := store.Grants(ctx, GrantFilter{ClientID: c.ID, Limit: 1})
 	if err != nil {
 		return false, fault("read grants", err)
 	}
-	return slices.ContainsFunc(grants, func(g RefreshState) bool { return g.Alive() && now.Before(g.EndsAt) }), nil
+	return len(newest) > 0 && !coveredBy(newest[0].CreatedAt, c.GrantsRevokedBefore), nil
 }
 
 // RotateClientSecret gives a client a new secret. The old one lives on for a day, so that every instance of the application

@@ -21,6 +21,7 @@ type RingKind byte
 const (
 	RingRotation RingKind = 1
 	RingReplay   RingKind = 2
+	RingUse      RingKind = 3 // a refresh of a token that does not rotate
 )
 
 // RingEntry is one rotation or replay.

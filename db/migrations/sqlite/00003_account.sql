@@ -17,6 +17,7 @@ CREATE TABLE people (
     created_at            INTEGER NOT NULL,
     updated_at            INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX people_admins ON people (id) WHERE role = 'admin';
 
 -- Browser sessions. token_hash is null between two tokens of one session. The row goes when idle_at is over, which is never after
 -- expires_at; a row with ended_at stays for an hour, so that a request under way when the session was ended cannot write it back.

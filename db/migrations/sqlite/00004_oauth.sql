@@ -1,6 +1,6 @@
 -- +goose Up
 
--- One row: what the server must remember of itself. service_time is in microseconds of service, see app/oauth/window.go;
+-- One row: what the server must remember of itself. service_time is in microseconds of service, see app/oauth/clock.go;
 -- clock_mark is the highest wall time that the server trusts.
 CREATE TABLE server (
     id           INTEGER PRIMARY KEY CHECK (id = 1),
@@ -120,6 +120,7 @@ CREATE TABLE codes (
     grant_id          TEXT
 ) STRICT;
 CREATE INDEX codes_person ON codes (person_id, client_id);
+CREATE INDEX codes_session ON codes (session_id);
 CREATE INDEX codes_client ON codes (client_id, created_at);
 CREATE INDEX codes_expires_at ON codes (expires_at);
 
@@ -192,7 +193,7 @@ LEFT JOIN clients c ON c.id = g.client_id
 LEFT JOIN refresh_tokens t ON t.grant_id = g.id;
 
 -- What a grants_revoked_before has ended and whose rows have not followed yet: the grants of one person or one client that were
--- made at or before covers. See db/sweep.go.
+-- made at or before covers. See db/revocation.go.
 CREATE TABLE revocations (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     person_id  TEXT,

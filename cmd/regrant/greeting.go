@@ -8,17 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/term"
-
 	"regrant/db"
 )
 
-// greet tells whoever started the server at a terminal where it is, and what to do next as long as that is not done.
+// greet tells whoever started the server where it is, and what to do next as long as that is not done. The log goes elsewhere.
 func (p *program) greet(ctx context.Context, store *db.DB, issuer string) error {
-	out, ok := p.stdout.(*os.File)
-	if !ok || !term.IsTerminal(int(out.Fd())) {
-		return nil
-	}
 	people, err := store.ListPeople(ctx, "", 1)
 	if err != nil {
 		return err
@@ -27,7 +21,7 @@ func (p *program) greet(ctx context.Context, store *db.DB, issuer string) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(out, greeting(issuer, p.again(), len(people) == 0, len(clients) == 0))
+	fmt.Fprint(p.stdout, greeting(issuer, p.again(), len(people) == 0, len(clients) == 0))
 	return nil
 }
 

@@ -9,12 +9,13 @@ import (
 
 // clientFlags are what create and update share. Nil is what was not named.
 type clientFlags struct {
-	RedirectURI []string          `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where the browser returns to; give it once for each. Compared exactly; the port of a loopback address is free."`
-	Scope       *string           `placeholder:"\"A B\"" help:"What it may ask for (default \"openid profile email offline_access\")."`
-	GrantType   []string          `placeholder:"TYPE" help:"authorization_code, refresh_token or client_credentials (default the first two)."`
-	AuthMethod  *oauth.AuthMethod `placeholder:"METHOD" help:"client_secret_basic (default), client_secret_post, or none for a public client."`
-	Trusted     *bool             `negatable:"" help:"It is your own: people are not asked for consent."`
-	PKCE        *bool             `name:"pkce" negatable:"" help:"--no-pkce accepts a confidential client that does not know PKCE."`
+	RedirectURI         []string          `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where the browser returns to; give it once for each. Compared exactly; the port of a loopback address is free."`
+	Scope               *string           `placeholder:"\"A B\"" help:"What it may ask for (default \"openid profile email offline_access\")."`
+	GrantType           []string          `placeholder:"TYPE" help:"authorization_code, refresh_token or client_credentials (default the first two)."`
+	AuthMethod          *oauth.AuthMethod `placeholder:"METHOD" help:"client_secret_basic (default), client_secret_post, or none for a public client."`
+	Trusted             *bool             `negatable:"" help:"It is your own: people are not asked for consent."`
+	PKCE                *bool             `name:"pkce" negatable:"" help:"--no-pkce accepts a confidential client that does not know PKCE."`
+	RedirectURIRequired *bool             `name:"redirect-uri-required" negatable:"" help:"OAuth 2.0 behaviour: redirect_uri must be repeated at the token endpoint."`
 	policyFlags
 }
 
@@ -54,6 +55,7 @@ func (f clientFlags) apply(c *oauth.Client) error {
 	if f.PKCE != nil {
 		c.PKCEWaived = !*f.PKCE
 	}
+	set(&c.RedirectURIRequired, f.RedirectURIRequired)
 	return f.policyFlags.apply(&c.Policy)
 }
 

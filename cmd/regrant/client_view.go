@@ -23,13 +23,14 @@ type clientView struct {
 	Scope                   string   `json:"scope"`
 	IDTokenAlg              string   `json:"id_token_signed_response_alg"`
 
-	Status     string     `json:"status"`
-	DisabledAt *time.Time `json:"disabled_at,omitempty"`
-	UpdatedAt  time.Time  `json:"updated_at"`
-	Trusted    bool       `json:"trusted"`
-	PKCE       bool       `json:"pkce"`
-	SecretHint string     `json:"client_secret_hint,omitempty"`
-	OldSecret  *time.Time `json:"old_client_secret_ends_at,omitempty"`
+	Status              string     `json:"status"`
+	DisabledAt          *time.Time `json:"disabled_at,omitempty"`
+	UpdatedAt           time.Time  `json:"updated_at"`
+	Trusted             bool       `json:"trusted"`
+	PKCE                bool       `json:"pkce"`
+	RedirectURIRequired bool       `json:"redirect_uri_required"` // at the token endpoint, too
+	SecretHint          string     `json:"client_secret_hint,omitempty"`
+	OldSecret           *time.Time `json:"old_client_secret_ends_at,omitempty"`
 
 	Policy              string  `json:"policy"`
 	Refresh             string  `json:"refresh"`
@@ -52,7 +53,7 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 		ClientID: c.ID, ClientSecret: secret, ClientIDIssuedAt: c.CreatedAt.Unix(), ClientName: c.Name,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), GrantTypes: append([]string{}, c.GrantTypes...),
 		TokenEndpointAuthMethod: string(c.AuthMethod), Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg,
-		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived,
+		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived, RedirectURIRequired: c.RedirectURIRequired,
 		Policy: string(p.Preset), Refresh: string(p.Refresh), Rotation: !p.RotationOff,
 		Grace: p.Grace.Seconds(), Idle: p.Idle.Seconds(), Absolute: p.Absolute.Seconds(), AccessTokenLifetime: p.AccessTokenLifetime.Seconds(),
 		AccessTokenFormat: string(p.AccessTokenFormat), MaxGrants: p.MaxGrants, OnReuse: string(p.OnReuse), RefreshLimit: p.RefreshLimit,
@@ -81,7 +82,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
 		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod),
 		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
-		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Created", moment(&c.CreatedAt))
+		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Token endpoint", redirectURIText(c), "Created", moment(&c.CreatedAt))
 	if !c.Allows(oauth.GrantAuthorizationCode) && !c.Allows(oauth.GrantClientCredentials) {
 		return // the client of an API gets no tokens
 	}
@@ -122,6 +123,13 @@ func pkceText(c *oauth.Client) string {
 		return "not required"
 	}
 	return "required"
+}
+
+func redirectURIText(c *oauth.Client) string {
+	if c.RedirectURIRequired {
+		return "redirect_uri required, as in OAuth 2.0"
+	}
+	return ""
 }
 
 func scopesOnRefreshText(p oauth.Policy) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"regrant/app/account"
 	"regrant/app/audit"
@@ -144,7 +145,8 @@ type grantRevoke struct {
 
 // Help is shown by --help.
 func (grantRevoke) Help() string {
-	return `Tokens stop working at once, and nothing brings them back: the person signs in to the application again.
+	return `Tokens stop working at once, and nothing brings them back: the person signs in to the application again. With --user and
+--client together the consent is withdrawn, too: the person is asked again, and codes on their way are worth nothing.
 
 Examples:
 
@@ -165,6 +167,9 @@ func (c grantRevoke) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
+		if f.PersonID != "" && f.ClientID != "" {
+			return withdraw(ctx, p, store, f)
+		}
 		at := now()
 		event := audit.Event{At: at, Kind: audit.GrantRevoked, Origin: operator(), PersonID: f.PersonID, ClientID: f.ClientID,
 			Result: string(oauth.RevokedAdmin), Detail: "all=yes"}
@@ -174,6 +179,27 @@ func (c grantRevoke) Run(ctx context.Context, p *program) error {
 		}
 		return p.said(map[string]any{"revoked": n}, "revoked %s", countGrants(n))
 	})
+}
+
+// withdraw ends what one person allowed one client: the remembered consent, the codes and the grants.
+func withdraw(ctx context.Context, p *program, store *db.DB, f oauth.GrantFilter) error {
+	f.Limit = math.MaxInt32
+	grants, err := store.Grants(ctx, f)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, g := range grants {
+		if g.Alive() {
+			n++
+		}
+	}
+	at := now()
+	event := audit.Event{At: at, Kind: audit.ConsentWithdrawn, Origin: operator(), PersonID: f.PersonID, ClientID: f.ClientID, Result: "ok"}
+	if err := store.WithdrawConsent(ctx, f.PersonID, f.ClientID, at, event); err != nil {
+		return err
+	}
+	return p.said(map[string]any{"revoked": n}, "withdrew the consent and revoked %s", countGrants(n))
 }
 
 func revokeOne(ctx context.Context, p *program, store *db.DB, id string) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"regrant/app/account"
@@ -146,7 +147,7 @@ func (userShow) Help() string { return "Example:\n\n    regrant user show ann@ex
 
 func (c userShow) Run(ctx context.Context, p *program) error {
 	return c.do(ctx, p, func(store *db.DB, _ *account.People, person account.Person) error {
-		grants, err := store.Grants(ctx, oauth.GrantFilter{PersonID: person.ID})
+		grants, err := store.Grants(ctx, oauth.GrantFilter{PersonID: person.ID, Limit: math.MaxInt32})
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 // How long things are kept after they have ended.
 const (
 	codeKept      = time.Hour           // so that a replay is recognised
+	revokedKept   = 24 * time.Hour      // so that a wall clock that goes back revives no revoked token
 	tombstoneKept = 30 * 24 * time.Hour // so that a dead token is told from a strange one
 	dayKept       = 400                 // days
 )
@@ -37,7 +38,9 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 		{"follow revocations", func(tx *Tx) (int64, error) { return tx.followRevocation(ctx, lim) }},
 		{"sweep authorization requests", func(tx *Tx) (int64, error) { return tx.SweepAuthorizationRequests(ctx, micros(now), lim) }},
 		{"sweep codes", func(tx *Tx) (int64, error) { return tx.SweepCodes(ctx, micros(now.Add(-codeKept)), lim) }},
-		{"sweep revoked access tokens", func(tx *Tx) (int64, error) { return tx.SweepRevokedAccessTokens(ctx, micros(now), lim) }},
+		{"sweep revoked access tokens", func(tx *Tx) (int64, error) {
+			return tx.SweepRevokedAccessTokens(ctx, micros(now.Add(-revokedKept)), lim)
+		}},
 		{"sweep grants", func(tx *Tx) (int64, error) { return tx.sweepTombstones(ctx, now.Add(-tombstoneKept), lim) }},
 		{"sweep counters of grants", func(tx *Tx) (int64, error) { return tx.SweepGrantDays(ctx, now.Unix()/86400-dayKept, lim) }},
 		{"sweep keys", func(tx *Tx) (int64, error) { return tx.sweepKeys(ctx, now) }},

@@ -196,6 +196,16 @@ func wireRules(rule ruleFunc) {
 		f.alive()
 		wantOK(t, f.use(2))
 	})
+	rule("RT-10 with multi-process eight generations are forgiven, nine are not", func(t *testing.T, s *site) {
+		f := s.family(multiProcess)
+		for range 9 {
+			wantOK(t, f.use(f.current()))
+		}
+		wantError(t, f.use(1), "invalid_grant")
+		f.alive()
+		wantError(t, f.use(0), "invalid_grant")
+		f.revoked(oauth.RevokedReuse)
+	})
 	rule("RT-11 the window is 10 s by default, none for strict, 60 s at the most", func(t *testing.T, s *site) {
 		f := s.rotated()
 		s.pass(9 * time.Second)

@@ -22,7 +22,7 @@ import (
 // answer with [model]. A failure prints the shortest history that shows it. To try more: RAPID_CHECKS=100000.
 func TestRefreshTokensDoWhatTheModelSays(t *testing.T) {
 	dir := inMemory(t)
-	histories(t, 2000)
+	histories(t, 1200)
 	rapid.Check(t, func(t *rapid.T) {
 		h := &history{world: newWorld(t, dir), model: newModel(), t: t}
 		defer func() { h.db.Close() }()

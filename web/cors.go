@@ -5,20 +5,20 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"regrant/app/oauth"
 )
 
-// originCache remembers for a moment from which origins browsers may call the endpoints for programs.
-type originCache struct {
-	mu      sync.Mutex
-	origins []string
-	until   time.Time
-}
+const (
+	originsKept  = 500 * time.Millisecond
+	originsLimit = 5 * time.Second
+)
 
-const originCacheTime = 500 * time.Millisecond
+// publicOrigins remembers for a moment from which origins browsers may call the endpoints for programs.
+func publicOrigins(engine *oauth.Server) *recent[[]string] {
+	return &recent[[]string]{keep: originsKept, limit: originsLimit, ask: engine.PublicOrigins}
+}
 
 // allowedOrigin says whether a browser page from origin may read the answers of the endpoints for programs: the origins of
 // the redirect URIs of public clients, and those that the operator names. null never is.
@@ -29,22 +29,18 @@ func (s *Server) allowedOrigin(ctx context.Context, origin string) (bool, error)
 	if slices.Contains(s.cfg.Origins, origin) {
 		return true, nil
 	}
-	s.origins.mu.Lock()
-	defer s.origins.mu.Unlock()
-	if now := time.Now(); now.After(s.origins.until) {
-		origins, err := s.oauth.PublicOrigins(ctx)
-		if err != nil {
-			return false, err
-		}
-		s.origins.origins, s.origins.until = origins, now.Add(originCacheTime)
-	}
-	return oauth.OriginAllowed(s.origins.origins, origin), nil
+	origins, err := s.origins.get(ctx)
+	return err == nil && oauth.OriginAllowed(origins, origin), err
 }
 
 // shared lets browser-based clients call an endpoint (Fetch standard, CORS protocol). Cookies never travel along.
 func (s *Server) shared(methods string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
+		if origin == "" && r.Method == http.MethodOptions {
+			preflight(w, r, false, methods)
+			return
+		}
 		if origin == "" {
 			next.ServeHTTP(w, r)
 			return
@@ -70,7 +66,7 @@ func (s *Server) shared(methods string, next http.Handler) http.Handler {
 // public answers preflights of documents that everybody may read.
 func public(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+		if r.Method == http.MethodOptions {
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 			preflight(w, r, true, "GET")
 			return

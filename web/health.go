@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -9,11 +10,24 @@ import (
 // healthz says that the process answers.
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) { writeHealth(w, http.StatusOK, "ok") }
 
-// readyz says that the store can be read and written. Why not is for the log, not for the public.
+// Everybody may ask whether the server is ready, as often as they like, and each question takes the store's only writer:
+// so it is put once a second.
+const (
+	readyKept  = time.Second
+	readyLimit = 2 * time.Second
+)
+
+// readiness shares the answer of ready; that the store is not ready is an answer too.
+func readiness(ready func(context.Context) error) *recent[error] {
+	return &recent[error]{keep: readyKept, limit: readyLimit, ask: func(ctx context.Context) (error, error) { return ready(ctx), nil }}
+}
+
+// readyz says that the store can be read and written, or could a second ago. Why not is for the log, not for the public.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), readyLimit)
 	defer cancel()
-	if err := s.ready(ctx); err != nil {
+	trouble, err := s.ready.get(ctx)
+	if err = cmp.Or(err, trouble); err != nil {
 		s.log.Error("not ready", "request_id", requestOf(r).id, "err", err.Error())
 		w.Header().Set("Retry-After", "1")
 		writeHealth(w, http.StatusServiceUnavailable, "unavailable")

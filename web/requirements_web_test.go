@@ -35,6 +35,8 @@ func requirementsWEB(t *testing.T) {
 	t.Run("WEB-60 GEN-08 bodies, queries and headers are bounded", bounds)
 	t.Run("WEB-62 requests have budgets, of programs apart from those of people", budgets)
 	rule("WEB-64 health tells the public nothing", healthTellsNothing)
+	rule("WEB-64 asking for readiness often asks the store seldom", readinessShared)
+	rule("WEB-64 a store that is not ready, and one that does not answer", notReady)
 	t.Run("WEB-65 requests of strangers do not fill the database", pendingRequestsBounded)
 	rule("AZ-10 an authorization request may come by POST from anywhere and does nothing yet", authorizeByPost)
 	rule("AZ-15 an authorization goes on in its own browser only", boundToBrowser)
@@ -43,6 +45,7 @@ func requirementsWEB(t *testing.T) {
 	rule("AZ-19 authorizations in several tabs do not mix", tabs)
 	rule("OI-06 prompt=login wants the password again", promptLogin)
 	rule("GEN-14 pages may not be read across origins", corsOfPages)
+	rule("GEN-14 a slow look at the origins holds nobody who does not wait", corsWaiters)
 	rule("GEN-15 answers to forms are 303", answersToForms)
 	rule("GEN-16 there is no open redirector", noOpenRedirector)
 }

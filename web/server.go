@@ -35,10 +35,10 @@ type Server struct {
 	oauth     *oauth.Server
 	people    *account.People
 	sessions  *sessions
-	ready     func(context.Context) error
+	ready     *recent[error]
 	catalogue *view.Catalogue
 	docs      *docs
-	origins   originCache
+	origins   *recent[[]string]
 	failures  *failureBudget
 	log       *slog.Logger
 	counters  *Counters
@@ -59,7 +59,7 @@ func New(cfg Config, engine *oauth.Server, people *account.People, store Session
 	}
 	s := &Server{
 		cfg: cfg, base: strings.TrimSuffix(issuer.EscapedPath(), "/"), secure: issuer.Scheme == "https", oauth: engine, people: people,
-		ready: ready, catalogue: view.NewCatalogue(), log: cfg.Log, failures: newFailureBudget(), counters: newCounters(),
+		ready: readiness(ready), origins: publicOrigins(engine), catalogue: view.NewCatalogue(), log: cfg.Log, failures: newFailureBudget(), counters: newCounters(),
 	}
 	s.sessions = newSessions(issuer, store, cfg.Now)
 	if s.docs, err = loadDocs(); err != nil {

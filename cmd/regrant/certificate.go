@@ -22,12 +22,9 @@ type certificate struct {
 	seen              [sha256.Size]byte // what the files held when they were last looked at
 }
 
-// loadCertificate reads the two files for the first time. A key that other users can read is refused (WEB-49).
+// loadCertificate reads the two files for the first time.
 func loadCertificate(certFile, keyFile string) (*certificate, error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile}
-	if info, err := os.Stat(keyFile); err == nil && openToOthers(info) {
-		return nil, usage("tls-key: other users can read %s; run: chmod 600 %s", keyFile, keyFile)
-	}
 	if _, err := c.load(); err != nil {
 		return nil, usage("%v", err)
 	}
@@ -35,11 +32,14 @@ func loadCertificate(certFile, keyFile string) (*certificate, error) {
 }
 
 // load takes over what the files hold, and says whether that is anything else than the last time. What does not fit
-// together leaves the old certificate in use.
+// together, or a key that other users can read (WEB-49), leaves the old certificate in use.
 func (c *certificate) load() (changed bool, err error) {
 	certPEM, err := os.ReadFile(c.certFile)
 	if err != nil {
 		return false, fmt.Errorf("tls-cert: %w", err)
+	}
+	if info, err := os.Stat(c.keyFile); err == nil && openToOthers(info) {
+		return false, fmt.Errorf("tls-key: other users can read %s; run: chmod 600 %s", c.keyFile, c.keyFile)
 	}
 	keyPEM, err := os.ReadFile(c.keyFile)
 	if err != nil {

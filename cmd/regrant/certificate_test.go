@@ -22,7 +22,56 @@ import (
 	"time"
 )
 
-func TestTLSStaysAtLeast12AlsoAfterTheCertificateWasReplaced(t *testing.T) { // GEN-01, CVE-2024-23656
+// TestRequirementsOfTLS proves what the certificate and the HTTP server promise.
+func TestRequirementsOfTLS(t *testing.T) {
+	t.Run("GEN-01 CVE-2024-23656 TLS stays at least 1.2, also after the certificate was replaced", tlsStaysAtLeast12)
+	t.Run("GEN-01 a certificate that does not fit its key leaves the old one", unfitCertificate)
+	t.Run("WEB-49 a key that others can read is refused, at a reload too", keyOpenToOthers)
+	t.Run("WEB-60 WEB-61 HTTP/2 is for TLS only and bounded", http2Bounded)
+}
+
+func keyOpenToOthers(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writeCertificate(t, certFile, keyFile, 1)
+	for _, mode := range []os.FileMode{0o640, 0o604, 0o620} {
+		chmod(t, keyFile, mode)
+		if _, err := loadCertificate(certFile, keyFile); err == nil || !strings.HasPrefix(err.Error(), "tls-key: ") {
+			t.Errorf("mode %o at start: %v", mode, err)
+		}
+	}
+	chmod(t, keyFile, 0o600)
+	c, err := loadCertificate(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	writeCertificate(t, certFile, keyFile, 2)
+	chmod(t, keyFile, 0o644)
+	if _, err := c.load(); err == nil || !strings.HasPrefix(err.Error(), "tls-key: ") {
+		t.Errorf("at a reload: %v", err)
+	}
+	if got := c.current.Load().Leaf.SerialNumber.Int64(); got != 1 {
+		t.Errorf("certificate %d is in use", got)
+	}
+
+	chmod(t, keyFile, 0o600)
+	if changed, err := c.load(); !changed || err != nil {
+		t.Errorf("after chmod: %v, %v", changed, err)
+	}
+	if got := c.current.Load().Leaf.SerialNumber.Int64(); got != 2 {
+		t.Errorf("certificate %d is in use", got)
+	}
+}
+
+func chmod(t *testing.T, name string, mode os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(name, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tlsStaysAtLeast12(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	writeCertificate(t, certFile, keyFile, 1)
@@ -48,7 +97,7 @@ func TestTLSStaysAtLeast12AlsoAfterTheCertificateWasReplaced(t *testing.T) { // 
 	mustNotHandshake(t, addr, tls.VersionTLS10)
 }
 
-func TestACertificateThatDoesNotFitItsKeyLeavesTheOldOne(t *testing.T) {
+func unfitCertificate(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	writeCertificate(t, certFile, keyFile, 1)
@@ -80,7 +129,7 @@ func TestACertificateThatDoesNotFitItsKeyLeavesTheOldOne(t *testing.T) {
 	}
 }
 
-func TestHTTP2IsForTLSOnlyAndBounded(t *testing.T) { // WEB-60, WEB-61
+func http2Bounded(t *testing.T) {
 	s := newHTTPServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 
 	if s.Protocols.UnencryptedHTTP2() || !s.Protocols.HTTP2() || s.HTTP2.MaxConcurrentStreams > 128 {

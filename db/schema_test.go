@@ -1,9 +1,7 @@
 package db
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -132,29 +130,4 @@ func postgresColumns(t *testing.T) map[string]string {
 		}
 	}
 	return columns
-}
-
-// modernc.org/sqlite is generated against one version of modernc.org/libc and is tested with no other.
-func TestLibcIsTheVersionThatSQLiteWasBuiltWith(t *testing.T) {
-	dir := goList(t, "{{.Dir}}", "modernc.org/sqlite")
-	have := goList(t, "{{.Version}}", "modernc.org/libc")
-
-	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := regexp.MustCompile(`modernc\.org/libc (v\S+)`).FindSubmatch(mod)
-
-	if want == nil || string(want[1]) != have {
-		t.Errorf("modernc.org/libc is %s, modernc.org/sqlite wants %s", have, want)
-	}
-}
-
-func goList(t *testing.T, format, module string) string {
-	t.Helper()
-	out, err := exec.Command("go", "list", "-m", "-f", format, module).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(bytes.TrimSpace(out))
 }

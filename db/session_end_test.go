@@ -37,7 +37,8 @@ func TestSessionEnd(t *testing.T) {
 		if _, ok := b.session(t, other); !ok {
 			t.Error("the other session ended too")
 		}
-		if n := count(t, d, "SELECT COUNT(*) FROM grants WHERE id = 'online' AND revoked_reason = 'logout' AND revoked_at = $1 AND version = 1", micros(t0.Add(time.Minute))); n != 1 {
+		if n := count(t, d, `SELECT COUNT(*) FROM grants WHERE id = 'online' AND revoked_reason = 'logout' AND revoked_at = $1
+			AND version = 1`, micros(t0.Add(time.Minute))); n != 1 {
 			t.Error("the grant without offline_access lives")
 		}
 		if n := count(t, d, "SELECT COUNT(*) FROM grants WHERE revoked_reason = 'logout'"); n != 1 {

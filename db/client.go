@@ -134,7 +134,7 @@ func (tx *Tx) deleteClient(ctx context.Context, id string, at time.Time) error {
 	if err := oneRow(n, err, oauth.ErrNotFound); err != nil || covers == 0 {
 		return err
 	}
-	return tx.revokeLater(ctx, "", id, covers, "client_deleted", at)
+	return tx.revokeLater(ctx, "", id, covers, oauth.RevokedClientDeleted, at)
 }
 
 func client(r queries.Client) *oauth.Client {

@@ -165,8 +165,8 @@ var sweepRules = map[string]func(*world){
 
 		w.sweep(start)
 
-		same(w.T, must(w.Grant(w.Context(), a.ID)).RevokedReason, oauth.RevokedReason("user_deleted"))
-		same(w.T, must(w.Grant(w.Context(), b.ID)).RevokedReason, oauth.RevokedReason("client_deleted"))
+		same(w.T, must(w.Grant(w.Context(), a.ID)).RevokedReason, oauth.RevokedUserDeleted)
+		same(w.T, must(w.Grant(w.Context(), b.ID)).RevokedReason, oauth.RevokedClientDeleted)
 		w.sweep(start.Add(30 * day))
 		same(w.T, w.read("SELECT (SELECT COUNT(*) FROM grants) + (SELECT COUNT(*) FROM refresh_tokens)"), 0)
 	},

@@ -12,7 +12,7 @@ import (
 // ResetPassword implements account.Store.
 func (d *DB) ResetPassword(ctx context.Context, id, hash string, g account.Guess, e audit.Event) error {
 	return d.write(ctx, "reset password", func(tx *Tx) error {
-		before, err := tx.endAll(ctx, id, string(oauth.RevokedPassword), e.At)
+		before, err := tx.endAll(ctx, id, oauth.RevokedPassword, e.At)
 		if err != nil {
 			return err
 		}

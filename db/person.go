@@ -8,6 +8,7 @@ import (
 
 	"regrant/app/account"
 	"regrant/app/audit"
+	"regrant/app/oauth"
 	"regrant/db/queries"
 )
 
@@ -94,7 +95,7 @@ func (d *DB) UpdateProfile(ctx context.Context, p account.Person, e audit.Event)
 // DisablePerson implements account.Store.
 func (d *DB) DisablePerson(ctx context.Context, id string, e audit.Event) error {
 	return d.write(ctx, "disable person", func(tx *Tx) error {
-		before, err := tx.endAll(ctx, id, "user_disabled", e.At)
+		before, err := tx.endAll(ctx, id, oauth.RevokedUserDisabled, e.At)
 		if err != nil {
 			return err
 		}
@@ -124,7 +125,7 @@ func (d *DB) EnablePerson(ctx context.Context, id string, e audit.Event) error {
 // DeletePerson implements account.Store.
 func (d *DB) DeletePerson(ctx context.Context, id string, e audit.Event) error {
 	return d.write(ctx, "delete person", func(tx *Tx) error {
-		before, err := tx.endAll(ctx, id, "user_deleted", e.At)
+		before, err := tx.endAll(ctx, id, oauth.RevokedUserDeleted, e.At)
 		if err != nil {
 			return err
 		}
@@ -151,7 +152,7 @@ func (tx *Tx) living(ctx context.Context, id string) (queries.Person, error) {
 
 // endAll ends what a person has open and returns the grants_revoked_before that ends their grants, whose rows follow with
 // that reason. No grant is later than it, even if the clock went back since that was made.
-func (tx *Tx) endAll(ctx context.Context, id, reason string, at time.Time) (revokedBefore int64, err error) {
+func (tx *Tx) endAll(ctx context.Context, id string, reason oauth.RevokedReason, at time.Time) (revokedBefore int64, err error) {
 	p, err := tx.living(ctx, id)
 	if err != nil {
 		return 0, err
@@ -174,7 +175,7 @@ func (tx *Tx) endAll(ctx context.Context, id, reason string, at time.Time) (revo
 		return 0, err
 	}
 	return revokedBefore, tx.InsertRevocation(ctx, queries.InsertRevocationParams{
-		PersonID: &id, Covers: revokedBefore, Reason: reason, RevokedAt: micros(at),
+		PersonID: &id, Covers: revokedBefore, Reason: string(reason), RevokedAt: micros(at),
 	})
 }
 

@@ -37,16 +37,19 @@ type RevokedReason string
 
 // The reasons.
 const (
-	RevokedReuse      RevokedReason = "reuse"
-	RevokedPerson     RevokedReason = "user"
-	RevokedClient     RevokedReason = "client" // at the revocation endpoint
-	RevokedAdmin      RevokedReason = "admin"
-	RevokedConsent    RevokedReason = "consent"
-	RevokedPassword   RevokedReason = "password"
-	RevokedLogout     RevokedReason = "logout"
-	RevokedCodeReplay RevokedReason = "code_replay"
-	RevokedScope      RevokedReason = "scope_removed"
-	RevokedEvicted    RevokedReason = "evicted"
+	RevokedReuse         RevokedReason = "reuse"
+	RevokedPerson        RevokedReason = "user"
+	RevokedClient        RevokedReason = "client" // at the revocation endpoint
+	RevokedAdmin         RevokedReason = "admin"
+	RevokedConsent       RevokedReason = "consent"
+	RevokedPassword      RevokedReason = "password"
+	RevokedLogout        RevokedReason = "logout"
+	RevokedCodeReplay    RevokedReason = "code_replay"
+	RevokedScope         RevokedReason = "scope_removed"
+	RevokedEvicted       RevokedReason = "evicted"
+	RevokedUserDisabled  RevokedReason = "user_disabled"
+	RevokedUserDeleted   RevokedReason = "user_deleted"
+	RevokedClientDeleted RevokedReason = "client_deleted"
 )
 
 // Owner is what the engine knows of a resource owner, read together with their grants.

@@ -14,6 +14,12 @@ import (
 
 // faultLogRules prove that the operator hears of every fault, whatever the answer says to others.
 func faultLogRules(t *testing.T) {
+	for _, issuer := range issuers {
+		t.Run("GEN-03 GEN-00 a panic is told to programs in JSON and to people by a page/"+strings.TrimPrefix(issuer, "https://"), func(t *testing.T) {
+			t.Parallel()
+			panics(t, issuer)
+		})
+	}
 	t.Run("GEN-00 a fault that a client hears by redirection is an error in the log, with its cause", func(t *testing.T) {
 		t.Parallel()
 		s := newSite(t, siteOptions{store: func(store oauth.Store) oauth.Store { return fullDisk{store} }})

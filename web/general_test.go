@@ -67,6 +67,21 @@ func requirementsGEN(t *testing.T) {
 		}
 	})
 
+	all.rule(t, "GEN-04 the documents at the root of the host hear of wrong methods too", func(t *testing.T, s *site) {
+		path := strings.TrimPrefix(s.issuer, "https://as.test")
+		for _, document := range []string{"/.well-known/oauth-authorization-server" + path, "/.well-known/openid-configuration" + path, "/healthz", "/readyz"} {
+			for _, method := range []string{"POST", "PUT", "DELETE", "PATCH"} {
+				a := s.fetch(method, "https://as.test"+document)
+				if a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "GET" {
+					t.Errorf("%s %s: %d, Allow %q", method, document, a.status, a.header.Get("Allow"))
+				}
+			}
+			if a := s.fetch("GET", "https://as.test"+document); a.status != http.StatusOK {
+				t.Errorf("GET %s: %d", document, a.status)
+			}
+		}
+	})
+
 	all.rule(t, "GEN-05 no header of a request moves the server to another host", func(t *testing.T, s *site) {
 		spoofs := [][]string{
 			{"X-Forwarded-Host", "evil.test"}, {"Forwarded", "host=evil.test;proto=http"}, {"X-Forwarded-Proto", "evil"}, {"X-Forwarded-Prefix", "/evil"},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"regrant/app/audit"
+	"regrant/app/oauth"
 	"regrant/web/view"
 )
 
@@ -47,10 +48,9 @@ func (s *Server) access(next http.Handler) http.Handler {
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				s.log.Error("panic", "request_id", requestOf(r).id, "path", outside(r.URL.Path, 200), "err", outside(fmt.Sprint(p), 500), "stack", string(debug.Stack()))
-				if rec.status == 0 {
-					s.writePage(rec, r, pageError{status: http.StatusInternalServerError, problem: view.ProblemInternal})
-				}
+				s.log.Error("panic", "request_id", requestOf(r).id, "path", outside(r.URL.Path, 200),
+					"err", outside(fmt.Sprint(p), 500), "stack", string(debug.Stack()))
+				s.broken(rec, r)
 			}
 			s.counters.answered(rec.status)
 			level := slog.LevelDebug
@@ -58,12 +58,25 @@ func (s *Server) access(next http.Handler) http.Handler {
 				level = slog.LevelWarn
 			}
 			if s.log.Enabled(r.Context(), level) {
-				s.log.Log(r.Context(), level, "request", "request_id", requestOf(r).id, "method", outside(r.Method, 20), "path", outside(r.URL.Path, 200),
-					"status", rec.status, "duration", time.Since(started).String(), "ip", originOf(r).IP)
+				s.log.Log(r.Context(), level, "request", "request_id", requestOf(r).id, "method", outside(r.Method, 20),
+					"path", outside(r.URL.Path, 200), "status", rec.status, "duration", time.Since(started).String(), "ip", originOf(r).IP)
 			}
 		}()
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// broken answers a request whose handler panicked, in the language of who asked: JSON for programs (RFC 6749 §5.2), a page
+// for people. When an answer has begun, it is cut off.
+func (s *Server) broken(w *recorder, r *http.Request) {
+	switch {
+	case w.status != 0:
+	case s.forPrograms(r.URL.Path):
+		s.counters.refused(string(oauth.ServerError))
+		writeJSON(w, http.StatusInternalServerError, oauthError{oauth.ServerError, "The server could not answer. This is a fault of its own."})
+	default:
+		s.writePage(w, r, pageError{status: http.StatusInternalServerError, problem: view.ProblemInternal})
+	}
 }
 
 // secretText finds what may open something: this server's own secrets by their prefixes, and JWTs.

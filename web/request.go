@@ -48,14 +48,14 @@ func originOf(r *http.Request) audit.Origin {
 }
 
 // clientAddr is the address of the peer, or, when that is a trusted proxy, the last address in X-Forwarded-For that is
-// not one. Nobody else can say where they come from.
+// not one. Nobody else can say where they come from. A peer on a Unix socket has no address; it is a proxy on this machine,
+// and trusted where any proxy is.
 func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
+	var addr netip.Addr
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		addr = peer.Addr().Unmap().WithZone("")
 	}
-	addr := peer.Addr().Unmap().WithZone("")
-	if !isTrusted(addr, trusted) {
+	if addr.IsValid() && !isTrusted(addr, trusted) || len(trusted) == 0 {
 		return addr
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -80,9 +80,13 @@ func isTrusted(addr netip.Addr, trusted []netip.Prefix) bool {
 	return false
 }
 
-// budgetKey groups addresses that one party holds: IPv6 by /64.
+// budgetKey groups addresses that one party holds: IPv6 by /64. Who comes over a Unix socket without a proxy's word of where
+// from is one party.
 func budgetKey(r *http.Request) string {
 	addr := requestOf(r).addr
+	if !addr.IsValid() {
+		return "unix"
+	}
 	if addr.Is6() {
 		if p, err := addr.Prefix(64); err == nil {
 			return p.String()

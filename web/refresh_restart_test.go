@@ -70,7 +70,7 @@ func (s *site) startOver(wrap func(*db.DB) stores) {
 	s.people = account.New(over.people, hasher, account.Options{})
 	s.clock.forgetMonotonic()
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
-	if s.engine, err = oauth.New(ctx, oauth.Config{Issuer: s.issuer, Time: s.clock, Alarm: oauth.LogAlarm(log)}, over.oauth); err != nil {
+	if s.engine, err = oauth.New(ctx, oauth.Config{Issuer: s.issuer, Time: s.clock, Alarm: log.Warn}, over.oauth); err != nil {
 		s.t.Fatal(err)
 	}
 	handler, err := web.New(web.Config{Issuer: s.issuer, Log: log, Now: s.clock.Wall}, s.engine, s.people, over.sessions, s.db.Ready)

@@ -83,7 +83,7 @@ func newSite(t testing.TB, options ...siteOptions) *site {
 		source = o.time
 	}
 	log := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if s.engine, err = oauth.New(ctx, oauth.Config{Issuer: o.issuer, Time: source, Alarm: oauth.LogAlarm(log)}, store); err != nil {
+	if s.engine, err = oauth.New(ctx, oauth.Config{Issuer: o.issuer, Time: source, Alarm: log.Warn}, store); err != nil {
 		t.Fatal(err)
 	}
 	// Cheap hashes: what a password costs is tested where passwords are.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -221,9 +220,4 @@ func (s *Server) Sweep(ctx context.Context) error {
 		return s.Reload(ctx)
 	}
 	return nil
-}
-
-// LogAlarm is an alarm function that writes to a logger.
-func LogAlarm(log *slog.Logger) func(string, ...any) {
-	return func(message string, args ...any) { log.Warn(message, args...) }
 }

@@ -77,7 +77,7 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	defer listeners.close()
 	issuer := s.issuerFor(listeners)
 
-	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: oauth.LogAlarm(log)}, store)
+	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: log.Warn}, store)
 	if err != nil {
 		return err
 	}

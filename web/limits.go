@@ -30,15 +30,15 @@ func deadline(next http.Handler) http.Handler {
 	})
 }
 
-// budget limits the requests of one address in a minute. Endpoints for programs and pages have budgets of their own, so
-// that a busy application cannot lock people out of sign-in, nor the other way round.
-func (s *Server) budget(limit int, tooMany http.HandlerFunc, next http.Handler) http.Handler {
+// budget limits the requests of one address in a minute, over all routes that it is put around. Endpoints for programs and
+// pages have one each, so that a busy application cannot lock people out of sign-in, nor the other way round.
+func budget(limit int, tooMany http.HandlerFunc) func(http.Handler) http.Handler {
 	if limit == 0 {
-		return next
+		return func(next http.Handler) http.Handler { return next }
 	}
 	key := func(r *http.Request) (string, error) { return budgetKey(r), nil }
-	return httprate.LimitBy(limit, budgetWindow, key, httprate.WithLimitHandler(tooMany),
-		httprate.WithResponseHeaders(httprate.ResponseHeaders{}))(next)
+	return httprate.NewRateLimiter(limit, budgetWindow, httprate.WithKeyFuncs(key), httprate.WithLimitHandler(tooMany),
+		httprate.WithResponseHeaders(httprate.ResponseHeaders{})).Handler
 }
 
 func (s *Server) tooManyCalls(w http.ResponseWriter, r *http.Request) {

@@ -70,9 +70,20 @@ func budgets(t *testing.T) {
 	status := func(path string) (answer, int) { a := s.send("GET", path, "", nil); return a, a.status }
 	startOfWindow() // the budget counts by the wall clock
 
-	for i := range 5 {
+	// One budget for all endpoints for programs.
+	for i := range 3 {
 		if a := s.refresh("CB", "garbage"); a.status != http.StatusBadRequest {
 			t.Fatalf("call %d: %d", i, a.status)
+		}
+	}
+	for i := range 2 {
+		if a := s.post("/introspect", "RS", url.Values{"token": {"x"}}); a.status != http.StatusOK {
+			t.Fatalf("introspection %d: %d", i, a.status)
+		}
+	}
+	for _, path := range []string{"/introspect", "/revoke", "/userinfo"} {
+		if a := s.post(path, "RS", url.Values{"token": {"x"}}); a.status != http.StatusTooManyRequests {
+			t.Errorf("the sixth call, at %s: %d", path, a.status)
 		}
 	}
 	a := s.refresh("CB", "garbage")
@@ -82,13 +93,15 @@ func budgets(t *testing.T) {
 	if a.header.Get("Content-Type") != "application/json" || a.text(t, "error") != "temporarily_unavailable" {
 		t.Errorf("the sixth call: %s", a.body)
 	}
-	if a := s.post("/introspect", "RS", url.Values{"token": {"x"}}); a.status == http.StatusBadRequest {
-		t.Errorf("introspection: %d", a.status)
+	// People are not locked out by a busy program, nor by documents, and have one budget for all pages.
+	for i, path := range []string{"/login", "/", "/docs", "/login", "/logout", "/", "/docs", "/login"} {
+		if _, code := status(path); code >= http.StatusBadRequest {
+			t.Fatalf("page %d, %s: %d", i, path, code)
+		}
 	}
-	// People are not locked out by a busy program, nor by documents.
-	for i := range 8 {
-		if _, code := status("/login"); code != http.StatusOK {
-			t.Fatalf("page %d: %d", i, code)
+	for _, path := range []string{"/", "/docs", "/authorize", "/logout"} {
+		if _, code := status(path); code != http.StatusTooManyRequests {
+			t.Errorf("the ninth page, %s: %d", path, code)
 		}
 	}
 	a, code := status("/login")

@@ -14,9 +14,12 @@ import (
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 
+	calls := budget(s.cfg.TokenBudget, s.tooManyCalls)
+	pages := budget(s.cfg.PageBudget, s.tooManyPages)
+
 	// Programs, any of them. Client authentication is part of the request; no cookie is looked at.
 	program := func(path, methods string, h http.HandlerFunc) {
-		handler := s.shared(methods, s.budget(s.cfg.TokenBudget, s.tooManyCalls, deadline(h)))
+		handler := s.shared(methods, calls(deadline(h)))
 		for _, method := range strings.Split(methods, ", ") {
 			mux.Handle(method+" "+path, handler)
 		}
@@ -29,21 +32,16 @@ func (s *Server) routes() http.Handler {
 	program(oauth.PathUserInfo, "GET, POST", s.userinfo)
 
 	// Programs and browsers, public documents.
-	document := func(path string, h http.HandlerFunc) {
-		mux.Handle("GET "+path, public(h))
-		mux.Handle("OPTIONS "+path, public(http.HandlerFunc(h)))
-		mux.Handle(path, s.methodNotAllowed("GET", s.jsonMethodNotAllowed))
-	}
-	document(oauth.PathOAuthMetadata, s.metadata)
-	document(oauth.PathOIDCMetadata, s.metadata)
-	document(oauth.PathJWKS, s.jwks)
-	document("/healthz", s.healthz)
-	document("/readyz", s.readyz)
+	s.document(mux, oauth.PathOAuthMetadata, s.metadata)
+	s.document(mux, oauth.PathOIDCMetadata, s.metadata)
+	s.document(mux, oauth.PathJWKS, s.jwks)
+	s.document(mux, "/healthz", s.healthz)
+	s.document(mux, "/readyz", s.readyz)
 	mux.Handle("GET /assets/", assets.Handler())
 
 	// The browser's way into an authorization. The POST comes from other sites by design (OpenID Connect Core §3.1.2.1).
 	page := func(pattern string, h http.HandlerFunc) {
-		mux.Handle(pattern, s.budget(s.cfg.PageBudget, s.tooManyPages, deadline(h)))
+		mux.Handle(pattern, pages(deadline(h)))
 	}
 	page("GET "+oauth.PathAuthorize, inAuthorization(s.authorize))
 	page("POST "+oauth.PathAuthorize, inAuthorization(s.authorizeByPost))
@@ -72,6 +70,22 @@ func (s *Server) routes() http.Handler {
 	return s.identify(s.protect(s.access(s.mount(mux))))
 }
 
+// document is something that everybody may read.
+func (s *Server) document(mux *http.ServeMux, path string, h http.HandlerFunc) {
+	mux.Handle("GET "+path, public(h))
+	mux.Handle("OPTIONS "+path, public(h))
+	mux.Handle(path, s.methodNotAllowed("GET", s.jsonMethodNotAllowed))
+}
+
+// forPrograms says whether who asks for a path reads JSON rather than pages.
+func (s *Server) forPrograms(path string) bool {
+	switch strings.TrimPrefix(path, s.base) {
+	case oauth.PathToken, oauth.PathRevoke, oauth.PathIntrospect, oauth.PathUserInfo, oauth.PathJWKS, "/healthz", "/readyz":
+		return true
+	}
+	return strings.Contains(path, "/.well-known/")
+}
+
 // mount puts the routes below the issuer's path, and the inserted forms of the metadata at the root.
 func (s *Server) mount(mux http.Handler) http.Handler {
 	if s.base == "" {
@@ -80,12 +94,10 @@ func (s *Server) mount(mux http.Handler) http.Handler {
 	root := http.NewServeMux()
 	root.Handle(s.base+"/", http.StripPrefix(s.base, mux))
 	root.HandleFunc("GET "+s.base, func(w http.ResponseWriter, _ *http.Request) { s.redirect(w, s.base+"/") })
-	for _, path := range []string{oauth.PathOAuthMetadata, oauth.PathOIDCMetadata} {
-		root.Handle("GET "+path+s.base, public(http.HandlerFunc(s.metadata)))
-		root.Handle("OPTIONS "+path+s.base, public(http.HandlerFunc(s.metadata)))
-	}
-	root.HandleFunc("GET /healthz", s.healthz)
-	root.HandleFunc("GET /readyz", s.readyz)
+	s.document(root, oauth.PathOAuthMetadata+s.base, s.metadata)
+	s.document(root, oauth.PathOIDCMetadata+s.base, s.metadata)
+	s.document(root, "/healthz", s.healthz)
+	s.document(root, "/readyz", s.readyz)
 	root.HandleFunc("/", s.notFound)
 	return s.refuse(root)
 }

@@ -19,7 +19,7 @@ func addWindowKeys(t *testing.T, d *DB, ids ...int64) {
 		if err := d.AddWindowKey(t.Context(), windowKey(id)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := rotate(t.Context(), d, int(id)); err != nil {
+		if err := d.PutSetting(t.Context(), "rotation", fmt.Append(nil, id)); err != nil { // the server is at work
 			t.Fatal(err)
 		}
 	}
@@ -60,7 +60,6 @@ func inFilesAre(t *testing.T, d *DB, when string, want map[int64]bool) {
 // S1: a server that is never idle has a current key all the time.
 func TestErasedKeysLeaveTheWALOfAServerThatIsNeverIdle(t *testing.T) {
 	d := openTest(t, Options{})
-	rotatable(t, d)
 	addWindowKeys(t, d, 1, 2, 3)
 	inFilesAre(t, d, "at first", map[int64]bool{1: true, 2: true, 3: true})
 
@@ -81,7 +80,6 @@ func TestErasedKeysLeaveTheWALOfAServerThatIsNeverIdle(t *testing.T) {
 
 func TestErasedKeysLeaveTheWALOfAnIdleServerWhenTheReaderIsGone(t *testing.T) {
 	d := openTest(t, Options{})
-	rotatable(t, d)
 	addWindowKeys(t, d, 1, 2)
 	reader, err := d.readers.pool.BeginTx(t.Context(), nil)
 	if err != nil {
@@ -95,8 +93,8 @@ func TestErasedKeysLeaveTheWALOfAnIdleServerWhenTheReaderIsGone(t *testing.T) {
 	start := time.Now()
 	eraseWindowKeys(t, d, 2)
 	sweepLater(t, d)
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("two attempts under a reader took %v, want at most %v each", took, emptyWait)
+	if took := time.Since(start); took > 20*emptyWait {
+		t.Errorf("two attempts under a reader took %v, want about %v each", took, emptyWait)
 	}
 	inFilesAre(t, d, "under a reader", map[int64]bool{1: true, 2: true})
 

@@ -26,7 +26,7 @@ import (
 )
 
 type demoCommand struct {
-	Listen string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Where the server listens (default ${default}). The application and the API take the next free ports."`
+	Listen string `placeholder:"ADDR" help:"Where the server listens (default 127.0.0.1:8080, or the next port that is free). The application and the API take the next free ports."`
 }
 
 // Help is shown by --help.
@@ -42,7 +42,7 @@ Examples:
 }
 
 func (c demoCommand) Run(ctx context.Context, p *program) (err error) {
-	if !isLoopback(c.Listen) {
+	if c.Listen != "" && !isLoopback(c.Listen) {
 		return usage("listen: %s is not a loopback address; the demo shows its passwords to whoever comes", c.Listen)
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
@@ -96,7 +96,7 @@ type demoPlace struct {
 
 type demoAccount struct{ email, name, password string }
 
-// newDemo makes everything, on a new database. Passwords are hashed at cost.
+// newDemo makes everything, on a new database. Where listen is "", it takes a port that is free. Passwords are hashed at cost.
 func newDemo(ctx context.Context, listen string, log *slog.Logger, cost account.Cost) (d *demo, err error) {
 	d = &demo{
 		log: log, clock: newDemoClock(), catalogue: view.NewCatalogue(), browsers: newDemoBrowsers(), ending: make(chan struct{}),
@@ -109,6 +109,9 @@ func newDemo(ctx context.Context, listen string, log *slog.Logger, cost account.
 		}
 	}()
 	d.places = []*demoPlace{&d.server, &d.app, &d.api}
+	if listen == "" {
+		listen = freeNear(demoAddress)
+	}
 	if err := demoListen(listen, d.places...); err != nil {
 		return d, err
 	}
@@ -178,13 +181,36 @@ func demoPassword() string {
 	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:16]
 }
 
-// demoListen opens the server's socket where it was asked for, and the others on the next ports that are free.
-func demoListen(listen string, places ...*demoPlace) error {
-	host, text, err := net.SplitHostPort(listen)
+// demoAddress is where the demo listens when nobody says where.
+const demoAddress = "127.0.0.1:8080"
+
+// freeNear gives addr, or the same host with the first of the next hundred ports that is free.
+func freeNear(addr string) string {
+	host, text, err := net.SplitHostPort(addr)
 	if err != nil {
-		return usage("listen: %q is not an address such as 127.0.0.1:8080", listen)
+		return addr
 	}
 	port, err := strconv.Atoi(text)
+	if err != nil {
+		return addr
+	}
+	for next := port; next < port+100; next++ {
+		candidate := net.JoinHostPort(host, strconv.Itoa(next))
+		if l, err := net.Listen("tcp", candidate); err == nil {
+			l.Close()
+			return candidate
+		}
+	}
+	return addr
+}
+
+// demoListen opens the server's socket where it was asked for, and the others on the next ports that are free.
+func demoListen(listen string, places ...*demoPlace) error {
+	if err := checkPort("listen", listen); err != nil {
+		return err
+	}
+	host, text, _ := net.SplitHostPort(listen)
+	port, err := net.LookupPort("tcp", text)
 	if err != nil {
 		return usage("listen: %q is not a port", text)
 	}

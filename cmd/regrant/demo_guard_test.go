@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"regrant/app/account"
 )
 
 // What a visitor reads leads to nothing: secrets are shortened everywhere.
@@ -193,6 +196,27 @@ func TestTheDemoFindsPorts(t *testing.T) {
 	}
 	if err := demoListen(fmt.Sprintf("127.0.0.1:%d", port), &demoPlace{}); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("the server's own port is taken: %v", err)
+	}
+	at := taken.Addr().String()
+	if free := freeNear(at); free == at || !strings.HasPrefix(free, "127.0.0.1:") || freeNear(free) != free {
+		t.Errorf("near %s, which is taken, %s is free", at, free)
+	}
+}
+
+// Who did not say where is not stopped by what listens there.
+func TestTheDemoStartsWithoutAnAddressWhereItsPortIsTaken(t *testing.T) {
+	if taken, err := net.Listen("tcp", demoAddress); err == nil {
+		defer taken.Close()
+	} // else another program has it, which is as good
+
+	d, err := newDemo(t.Context(), "", slog.New(slog.DiscardHandler), account.Cost{Memory: 64, Iterations: 1, Lanes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+
+	if d.server.host == demoAddress || d.issuer != "http://"+d.server.host || d.introduction().Issuer != d.issuer {
+		t.Errorf("it listens on %s and calls itself %s", d.server.host, d.issuer)
 	}
 }
 

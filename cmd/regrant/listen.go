@@ -95,7 +95,7 @@ func listenTCP(setting, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s: %s is in use by another program", setting, addr)
+		return nil, fmt.Errorf("%s: %s is in use by another program; take another port: --%s %s", setting, addr, setting, nextPort(addr))
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("%s: this user may not listen on %s", setting, addr)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
@@ -104,6 +104,33 @@ func listenTCP(setting, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
 	return l, nil
+}
+
+// nextPort gives addr with the port after its own.
+func nextPort(addr string) string {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port >= maxPort {
+		port = 1023
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port+1))
+}
+
+const maxPort = 1<<16 - 1
+
+// checkPort refuses an address without a port that can be.
+func checkPort(setting, addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" {
+		return usage("%s: %q is not an address such as 127.0.0.1:8080", setting, addr)
+	}
+	if n, err := net.LookupPort("tcp", port); err != nil || n > maxPort {
+		return usage("%s: %s is not a port; it must be a number from 0 to %d", setting, port, maxPort)
+	}
+	return nil
 }
 
 func (l *listeners) close() {

@@ -48,14 +48,14 @@ func (c serveCommand) settings() (*serveSettings, error) {
 }
 
 func (s *serveSettings) checkAddresses() error {
-	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
-		return usage("listen: %q is not an address such as 127.0.0.1:8080", s.Listen)
+	if err := checkPort("listen", s.Listen); err != nil {
+		return err
 	}
 	if s.OpsListen == "" {
 		return nil
 	}
-	if _, port, err := net.SplitHostPort(s.OpsListen); err != nil || port == "" {
-		return usage("ops-listen: %q is not an address such as 127.0.0.1:9090", s.OpsListen)
+	if err := checkPort("ops-listen", s.OpsListen); err != nil {
+		return err
 	}
 	if s.OpsListen == s.Listen {
 		return usage("ops-listen: must not be the address of listen; metrics are not for the public")

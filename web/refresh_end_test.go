@@ -29,7 +29,9 @@ func endRules(rule ruleFunc) {
 			t.Fatal("it became public")
 		}
 		wantOK(t, f.use(0))
-		f.revoke(oauth.RevokedAdmin)
+		if _, err := s.db.RevokeGrantsOf(ctx, "", f.client, oauth.RevokedAdmin, s.clock.Wall(), audit.Event{At: s.clock.Wall(), Kind: audit.GrantRevoked, Origin: by}); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := oauth.ChangeClient(ctx, s.db, f.client, becomePublic, s.clock.Wall(), by); err != nil {
 			t.Fatal(err)
 		}

@@ -112,7 +112,7 @@ func requirementsCA(t *testing.T) {
 		a := s.postBody("/token", changed(form, url.Values{"client_id": {"PN"}, "client_secret": {"made up"}}).Encode())
 		wantOK(t, a)
 		form.Set("refresh_token", a.text(t, "refresh_token"))
-		wantUnauthorized(t, s.postBody("/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}.Encode(), "Authorization", basic("PN", "")))
+		wantOK(t, s.postBody("/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}.Encode(), "Authorization", basic("PN", "made up")))
 		wantUnauthorized(t, s.postBody("/introspect", url.Values{"client_id": {"PN"}, "client_secret": {"made up"}, "token": {a.text(t, "access_token")}}.Encode()))
 		wantError(t, s.postBody("/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {"PN"}, "client_secret": {"made up"}}.Encode()), "unauthorized_client")
 		wantError(t, s.post("/token", "PW", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {form.Get("refresh_token")}}), "invalid_grant")

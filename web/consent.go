@@ -66,6 +66,9 @@ func consentSubject(p *oauth.Progress) string {
 // scopeGroups puts scopes into words, those of each API together.
 func (s *Server) scopeGroups(text *view.Text, scope oauth.Scope) []view.ScopeGroup {
 	own := view.ScopeGroup{}
+	if scope.Has(oauth.ScopeOfflineAccess) {
+		scope = append(scope.Without(oauth.ScopeOfflineAccess), oauth.ScopeOfflineAccess) // for how long comes last
+	}
 	groups := []view.ScopeGroup{}
 	for _, token := range scope {
 		api := s.oauth.ScopeOwner(token)

@@ -66,11 +66,8 @@ func (b *failureBudget) allow(clientID string, r *http.Request) (wait time.Durat
 	return window.Add(budgetWindow).Sub(now), false
 }
 
-func (b *failureBudget) note(clientID string, r *http.Request, err error) {
-	var e *oauth.Error
-	if errors.As(err, &e) && e.Code == oauth.InvalidClient {
-		_ = b.counter.Increment(failureKey(clientID, r), time.Now().UTC().Truncate(budgetWindow)) // the local counter has no errors
-	}
+func (b *failureBudget) note(clientID string, r *http.Request) {
+	_ = b.counter.Increment(failureKey(clientID, r), time.Now().UTC().Truncate(budgetWindow)) // the local counter has no errors
 }
 
 func failureKey(clientID string, r *http.Request) string {
@@ -80,12 +77,17 @@ func failureKey(clientID string, r *http.Request) string {
 	return budgetKey(r) + "|" + clientID
 }
 
-// guarded runs an act of a client that authenticates, within its budget of failures.
+// guarded runs an act of a client that authenticates. Once an address has failed too often as this client, further failures
+// are told to wait; the right secret is always welcome, so nobody at the same address can lock the client out.
 func (s *Server) guarded(c oauth.ClientCredentials, r *http.Request, act func() error) error {
+	err := act()
+	var e *oauth.Error
+	if !errors.As(err, &e) || e.Code != oauth.InvalidClient {
+		return err
+	}
 	if wait, ok := s.failures.allow(c.ClientID, r); !ok {
 		return &oauth.Error{Code: oauth.TemporarilyUnavailable, RetryAfter: wait, Description: "Too many failed authentications of this client from this address."}
 	}
-	err := act()
-	s.failures.note(c.ClientID, r, err)
+	s.failures.note(c.ClientID, r)
 	return err
 }

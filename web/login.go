@@ -11,10 +11,19 @@ import (
 )
 
 // showLogin shows the sign-in page: for an authorization when the query names its request, else for this server itself.
+// Whoever wants to use another account gets the form whatever would come next.
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
-	id := r.URL.Query().Get("request")
+	id, another := r.URL.Query().Get("request"), r.URL.Query().Get("switch") != ""
 	if id == "" {
 		s.showPage(w, r, http.StatusOK, true, s.loginPage(w, r, nil))
+		return
+	}
+	if another {
+		if p, ok := s.pending(w, r, id); ok {
+			page := s.loginPage(w, r, p)
+			page.Email = ""
+			s.showPage(w, r, http.StatusOK, true, page)
+		}
 		return
 	}
 	p, who, ok := s.resume(w, r, id)
@@ -24,23 +33,27 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
 	switch p.Step {
 	case oauth.StepConsent:
 		s.goOn(w, r, p, nil)
-		return
 	case oauth.StepSelect:
-		if r.URL.Query().Get("switch") != "" {
-			break
-		}
-		page := view.SelectAccount{
+		s.showPage(w, r, http.StatusOK, true, view.SelectAccount{
 			Frame: s.frame(r), ClientName: p.Client.Name, ClientHost: hostOf(p.Request.RedirectURI), Email: p.Owner.Email, Name: p.Owner.Name,
 			Request: id, FormToken: s.formToken(w, r),
+		})
+	default:
+		page := s.loginPage(w, r, p)
+		if who != nil {
+			page.Notice = page.Text.T(view.LoginAgain)
 		}
 		s.showPage(w, r, http.StatusOK, true, page)
-		return
 	}
-	page := s.loginPage(w, r, p)
-	if who != nil && r.URL.Query().Get("switch") == "" {
-		page.Notice = page.Text.T(view.LoginAgain)
+}
+
+// pending reads an authorization that waits for a sign-in. When there is none, it answers itself.
+func (s *Server) pending(w http.ResponseWriter, r *http.Request, id string) (*oauth.Progress, bool) {
+	p, err := s.oauth.Pending(r.Context(), id, oauth.HashBrowser(s.browser(w, r)))
+	if err != nil {
+		s.goOn(w, r, nil, err)
 	}
-	s.showPage(w, r, http.StatusOK, true, page)
+	return p, err == nil
 }
 
 // loginPage is the page with what is known before anything was typed.
@@ -58,7 +71,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	id := r.PostForm.Get("request")
 	var pending *oauth.Progress
 	if id != "" {
-		p, _, ok := s.resume(w, r, id)
+		p, ok := s.pending(w, r, id)
 		if !ok {
 			return
 		}
@@ -110,6 +123,7 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request, personID string) 
 // signInRefused shows the form again; what is wrong with address or password is not told.
 func (s *Server) signInRefused(w http.ResponseWriter, r *http.Request, pending *oauth.Progress, err error) {
 	text := s.frame(r).Text
+	s.log.Info("sign-in refused", "request_id", requestOf(r).id, "ip", originOf(r).IP, "reason", err.Error())
 	var throttled *account.ThrottledError
 	switch {
 	case errors.Is(err, account.ErrCredentials):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -129,7 +130,7 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 		}
 		tokens = append(tokens, strings.TrimSpace(token))
 	}
-	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method == http.MethodPost && media == "application/x-www-form-urlencoded" {
 		form, bad := readForm(w, r)
 		if bad != nil {
 			return "", invalid

@@ -78,6 +78,16 @@ func (s *Server) Resume(ctx context.Context, id string, browserHash []byte, who 
 	return progress, s.redirected(&request.Parameters, err)
 }
 
+// Pending gives a pending authorization to the browser that began it and does nothing: for the form that signs somebody in,
+// whoever is signed in already.
+func (s *Server) Pending(ctx context.Context, id string, browserHash []byte) (*Progress, error) {
+	client, request, err := s.pending(ctx, id, browserHash)
+	if err != nil {
+		return nil, err
+	}
+	return &Progress{Step: StepSignIn, Request: request, Client: client}, nil
+}
+
 // SelectAccount notes that the person goes on as who is signed in, and says how.
 func (s *Server) SelectAccount(ctx context.Context, id string, browserHash []byte, who *SignedIn, by audit.Origin) (*Progress, error) {
 	client, request, err := s.pending(ctx, id, browserHash)

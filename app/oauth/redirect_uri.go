@@ -150,5 +150,10 @@ func (c *Client) redirectURI(requested string) (string, error) {
 			return requested, nil
 		}
 	}
-	return "", &Error{Code: InvalidRequest, Err: ErrRedirectURI, Description: "The redirect_uri is not one that the application has registered."}
+	host := ""
+	if u, err := url.Parse(requested); err == nil {
+		host = u.Scheme + "://" + u.Host // the whole URI may hold what is nobody's business
+	}
+	return "", &Error{Code: InvalidRequest, Err: ErrRedirectURI, Description: "The redirect_uri is not one that the application has registered.",
+		Detail: "client_id=" + c.ID + " redirect_uri at " + printable(host)}
 }

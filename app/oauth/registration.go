@@ -82,7 +82,7 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 		}
 		switch {
 		case c.Public() && !wasPublic:
-			open, err := hasOpenGrants(ctx, store, c)
+			open, err := hasOpenGrants(ctx, store, c, now)
 			if err != nil {
 				return nil, err
 			}
@@ -115,13 +115,20 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 	return nil, ErrConflict
 }
 
-// hasOpenGrants says whether a client has a grant that was made since all of its grants were last revoked together.
-func hasOpenGrants(ctx context.Context, store Store, c *Client) (bool, error) {
-	newest, err := store.Grants(ctx, GrantFilter{ClientID: c.ID, Limit: 1})
+// manyGrants is how many grants are looked at one by one; a client with more must have them revoked together.
+const manyGrants = 10_000
+
+// hasOpenGrants says whether a client has a living grant, or so many grants that nobody has looked.
+func hasOpenGrants(ctx context.Context, store Store, c *Client, now time.Time) (bool, error) {
+	grants, err := store.Grants(ctx, GrantFilter{ClientID: c.ID, Limit: manyGrants + 1})
 	if err != nil {
 		return false, fault("read grants", err)
 	}
-	return len(newest) > 0 && !coveredBy(newest[0].CreatedAt, c.GrantsRevokedBefore), nil
+	if len(grants) == 0 || coveredBy(grants[0].CreatedAt, c.GrantsRevokedBefore) { // the newest comes first
+		return false, nil
+	}
+	living := slices.ContainsFunc(grants, func(g RefreshState) bool { return g.Alive() && now.Before(g.EndsAt) })
+	return living || len(grants) > manyGrants, nil
 }
 
 // RotateClientSecret gives a client a new secret. The old one lives on for a day, so that every instance of the application

@@ -50,13 +50,13 @@ func (s *Server) Token(ctx context.Context, r TokenRequest) (*TokenResponse, err
 	switch r.GrantType {
 	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:
 	default:
-		return nil, refuse(UnsupportedGrantType, "The grant_type is not supported.")
+		return nil, refusef(UnsupportedGrantType, "The grant_type is not supported.", "client_id=%s grant_type=%s", client.ID, printable(r.GrantType))
 	}
 	if client.DisabledAt != nil {
-		return nil, refuse(UnauthorizedClient, "The client is disabled.")
+		return nil, refusef(UnauthorizedClient, "The client is disabled.", "client_id=%s", client.ID)
 	}
 	if !client.Allows(r.GrantType) {
-		return nil, refuse(UnauthorizedClient, "The client may not use this grant_type.")
+		return nil, refusef(UnauthorizedClient, "The client may not use this grant_type.", "client_id=%s grant_type=%s", client.ID, r.GrantType)
 	}
 	for range maxRetries {
 		var response *TokenResponse
@@ -76,7 +76,7 @@ func (s *Server) Token(ctx context.Context, r TokenRequest) (*TokenResponse, err
 			return nil, err
 		}
 		if client.DisabledAt != nil || !client.Allows(r.GrantType) {
-			return nil, refuse(UnauthorizedClient, "The client may not use this grant_type.")
+			return nil, refusef(UnauthorizedClient, "The client may not use this grant_type.", "client_id=%s grant_type=%s", client.ID, r.GrantType)
 		}
 	}
 	return nil, fault("answer a token request", errors.New("changed meanwhile, again and again"))

@@ -95,7 +95,7 @@ func restartRules(t *testing.T) {
 		t.Helper()
 		t.Run(name, func(t *testing.T) { check(t, newSite(t)) })
 	}
-	rule("T7 a response that was lost with the server, however long that was down", func(t *testing.T, s *site) {
+	rule("T7 S13 a response that was lost with the server, however long that was down", func(t *testing.T, s *site) {
 		for _, down := range []time.Duration{0, 11 * time.Second, time.Hour} {
 			f := s.rotated()
 			s.pass(5 * time.Second)
@@ -196,7 +196,7 @@ func restartRules(t *testing.T) {
 		wantOK(t, f.use(1))
 		f.alive()
 	})
-	rule("T45 storage that lied makes a token of the future, not a reused one", func(t *testing.T, s *site) {
+	rule("T45 S14 storage that lied makes a token of the future, not a reused one", func(t *testing.T, s *site) {
 		f := s.rotated()
 		copied := copyOf(t, s)
 		wantOK(t, f.use(1))

@@ -117,7 +117,7 @@ func wireRules(rule ruleFunc) {
 			t.Errorf("scope is %q", got)
 		}
 	})
-	rule("RT-07 nothing but the token itself is accepted", func(t *testing.T, s *site) {
+	rule("RT-07 S16 nothing but the token itself is accepted", func(t *testing.T, s *site) {
 		f := s.family()
 		before := f.row()
 		token := f.tokens[0]

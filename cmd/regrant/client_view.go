@@ -148,7 +148,6 @@ func limitText(n int) string {
 
 // lifetime is a duration as people say it: whole days where it is some.
 func lifetime(d time.Duration) string {
-	const day = 24 * time.Hour
 	if d >= day && d%day == 0 {
 		return fmt.Sprintf("%d d", d/day)
 	}

@@ -56,7 +56,7 @@ func configFile(args []string) (settingsFile, error) {
 
 // traceConfig looks for --config in a command line of which nothing else is known yet.
 func traceConfig(args []string) (name string, given bool) {
-	parser, err := kong.New(&grammar{}, kong.Exit(func(int) {}))
+	parser, err := kong.New(&grammar{}, append(parserOptions(), kong.Exit(func(int) {}))...)
 	if err != nil {
 		panic("main.traceConfig: " + err.Error()) // unreachable: the grammar does not depend on the arguments
 	}
@@ -132,7 +132,7 @@ func fits(value any, target reflect.Type) error {
 	_, text := value.(string)
 	switch {
 	case target == reflect.TypeFor[time.Duration]() && !text:
-		return errors.New(`write a duration as text with its unit, such as "30s"`)
+		return errors.New(`write a duration as text with its unit, such as "30s" or "7d"`)
 	case target.Kind() == reflect.String && !text:
 		return errors.New("write text in quotes")
 	case target.Kind() == reflect.Slice && !text:

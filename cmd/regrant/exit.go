@@ -51,7 +51,7 @@ func plainly(err error) string {
 	case errors.As(err, &verdict) && verdict.Err != nil:
 		return verdict.Err.Error()
 	case errors.As(err, &verdict):
-		return verdict.Description
+		return inFlags(verdict.Description)
 	case errors.As(err, &password):
 		return password.Error()
 	case errors.As(err, &invalid) && invalid.Field == "email":

@@ -4,6 +4,10 @@ import (
 	"errors"
 	"io"
 	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -42,6 +46,9 @@ func parse(args []string, stdout, stderr io.Writer) (*parsed, error) {
 		args, stdout = []string{"--help"}, stderr
 		exit = func(int) { os.Exit(exitUsage) }
 	}
+	if i := slices.Index(args, "--version"); i >= 0 && !slices.ContainsFunc(args, isWord) {
+		args = slices.Concat(args[:i], []string{"version"}, args[i+1:])
+	}
 	file, err := configFile(args)
 	if err != nil {
 		return nil, err
@@ -58,9 +65,13 @@ func parse(args []string, stdout, stderr io.Writer) (*parsed, error) {
 	return &parsed{ctx, g}, nil
 }
 
+// isWord says whether an argument is no flag. Among flags alone, --version is the command of that name.
+func isWord(arg string) bool { return !strings.HasPrefix(arg, "-") }
+
 func parserOptions() []kong.Option {
 	return []kong.Option{
 		kong.Name("regrant"),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
 		kong.Description(about),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 110}),
 		kong.ExplicitGroups([]kong.Group{{Key: "run", Title: "Run"}, {Key: "manage", Title: "Manage"}}),
@@ -71,11 +82,11 @@ func parserOptions() []kong.Option {
 func wrongUsage(err error) error {
 	var p *kong.ParseError
 	if !errors.As(err, &p) || p.Context == nil {
-		return usage("%v", err)
+		return usage("%s", inWords(err.Error()))
 	}
 	command := "regrant"
 	if node := p.Context.Selected(); node != nil {
 		command = node.FullPath()
 	}
-	return usage("%v (see: %s --help)", err, command)
+	return usage("%s (see: %s --help)", inWords(err.Error()), command)
 }

@@ -38,7 +38,23 @@ func (p *program) open(ctx context.Context, missing whenMissing, o db.Options) (
 			return nil, fmt.Errorf("there is no database %s; name another with --db, or begin with: regrant serve", p.DB)
 		}
 	}
-	return db.Open(ctx, p.DB, o)
+	store, err := db.Open(ctx, p.DB, o)
+	if errors.Is(err, db.ErrFault) {
+		return nil, mayNotOpen(p.DB, err)
+	}
+	return store, err
+}
+
+// mayNotOpen says in plain words why SQLite cannot open a file, where the reason is that this user may not; else it gives err.
+func mayNotOpen(name string, err error) error {
+	f, cause := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(cause, fs.ErrPermission) {
+		return fmt.Errorf("this user may not read and write the database %s; run this as the user whom it belongs to", name)
+	}
+	if cause == nil {
+		f.Close()
+	}
+	return err
 }
 
 // people gives what can be done with people. No password may be made of words.

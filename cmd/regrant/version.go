@@ -12,7 +12,9 @@ import (
 type versionCommand struct{}
 
 // Help is shown by --help.
-func (versionCommand) Help() string { return "Example:\n\n    regrant version --json" }
+func (versionCommand) Help() string {
+	return "The same as: regrant --version\n\nExample:\n\n    regrant version --json"
+}
 
 // versionView is what this program is made of.
 type versionView struct {

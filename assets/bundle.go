@@ -8,12 +8,12 @@ import (
 // sheets are the theme's stylesheets, one concept a file. Each puts itself into a cascade layer of layers.css, so their
 // order here does not matter.
 var sheets = []string{
-	"font", "tokens", "base", "button", "form", "card", "notice", "table", "dialog",
+	"font", "tokens", "base", "button", "form", "card", "notice", "table",
 	"page", "consent", "docs",
 }
 
 // scripts are the modules of the page's one script. Each enhances markup that works without it.
-var scripts = []string{"submit", "confirm", "copy", "reveal", "time", "theme-switch", "scroll"}
+var scripts = []string{"submit", "copy", "reveal", "time", "theme-switch", "scroll"}
 
 // demoSheets are what the page of "regrant demo" loads besides; no other page does.
 var demoSheets = []string{"demo", "demo-stage", "demo-sequence", "demo-message", "demo-sides", "demo-play"}

@@ -69,26 +69,12 @@ func samples(f Frame) map[string]templ.Component {
 		"error_client":       ProblemClient.Page(f),
 		"error_expired":      ProblemExpired.Page(f),
 		"error_cross_site":   ProblemCrossSite.Page(f),
-		"error_forbidden":    ProblemForbidden.Page(f),
 		"error_unavailable":  ProblemUnavailable.Page(f),
 		"error_internal":     ProblemInternal.Page(f),
-		"confirm":            sampleConfirm(f),
 		"docs":               sampleDocs(f),
 		"demo":               sampleDemo(f),
 		"demo_signed_in":     sampleDemoSignedIn(f),
 	}
-}
-
-// sampleConfirm is a form that asks first.
-func sampleConfirm(f Frame) templ.Component {
-	form := templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		_, err := io.WriteString(w, `<h1>Grant</h1><form method="post" action="`+f.at("/revoke")+`" data-confirm="revoke"><button>Revoke</button></form>`)
-		return err
-	})
-	dialog := Confirm{Frame: f, ID: "revoke", Title: "Revoke this grant?", Message: "Grafana on Firefox is signed out at once.", Action: "Revoke"}.Dialog()
-	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
-		return alone(f, "Grant").Render(templ.WithChildren(ctx, templ.Join(form, dialog)), w)
-	})
 }
 
 func sampleDocs(f Frame) Docs {

@@ -21,7 +21,7 @@ import (
 
 // refusalRules are the transitions that refuse and leave everything as it was.
 func refusalRules(rule ruleFunc) {
-	rule("T12 a damaged token or one of an unknown grant revokes nothing and writes nothing", func(t *testing.T, s *site) {
+	rule("T12 S16 a damaged token or one of an unknown grant revokes nothing and writes nothing", func(t *testing.T, s *site) {
 		f := s.rotated()
 		before := f.row()
 		for _, forged := range []string{
@@ -65,7 +65,7 @@ func refusalRules(rule ruleFunc) {
 		f.onlyEvent(audit.TokenFork)
 		f.alive()
 	})
-	rule("a newer generation or another epoch is a restored backup, never reuse", func(t *testing.T, s *site) {
+	rule("S14 a newer generation or another epoch is a restored backup, never reuse", func(t *testing.T, s *site) {
 		f := s.rotated()
 		before := f.row()
 		for _, change := range []func(b []byte){

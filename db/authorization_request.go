@@ -13,7 +13,11 @@ import (
 
 // maxPendingBytes bounds what pending authorization requests hold together, since anybody may begin one and fill it with a
 // long state (WEB-65).
-const maxPendingBytes = 20 << 20
+const maxPendingBytes = 40 << 20
+
+// maxPendingOfAddress bounds the pending authorization requests of one address: whoever floods the server pushes out their
+// own and nobody else's.
+const maxPendingOfAddress = 300
 
 // pendingRoom is how many authorization requests, and how many bytes of them, may still be saved before the table must be
 // counted again, so that a flood of them does not count ten thousand rows each. It is a lower bound: requests that end make
@@ -29,10 +33,13 @@ func (d *DB) SaveAuthorizationRequest(ctx context.Context, r *oauth.Authorizatio
 	}
 	err = d.write(ctx, "save authorization request", func(tx *Tx) error {
 		n, err := tx.InsertAuthorizationRequest(ctx, queries.InsertAuthorizationRequestParams{
-			ID: r.ID, BrowserHash: r.BrowserHash, ClientID: r.ClientID, Parameters: parameters,
+			ID: r.ID, BrowserHash: r.BrowserHash, ClientID: r.ClientID, Address: r.Address, Parameters: parameters,
 			CreatedAt: micros(r.CreatedAt), ExpiresAt: micros(r.ExpiresAt),
 		})
 		if err := oneRow(n, err, oauth.ErrConflict); err != nil {
+			return err
+		}
+		if _, err := tx.DeleteExcessAuthorizationRequests(ctx, r.Address, maxPendingOfAddress); err != nil {
 			return err
 		}
 		if d.pending.max.Swap(int64(max)) == int64(max) && d.pending.left.Add(-1) >= 0 && d.pending.bytes.Add(-int64(len(parameters))) >= 0 {
@@ -85,7 +92,7 @@ func (d *DB) AuthorizationRequest(ctx context.Context, id string) (*oauth.Author
 			return err
 		}
 		r = &oauth.AuthorizationRequest{
-			ID: row.ID, BrowserHash: row.BrowserHash, ClientID: row.ClientID,
+			ID: row.ID, BrowserHash: row.BrowserHash, ClientID: row.ClientID, Address: row.Address,
 			CreatedAt: instant(row.CreatedAt), ExpiresAt: instant(row.ExpiresAt),
 		}
 		return unmarshalParameters(row.Parameters, &r.Parameters)

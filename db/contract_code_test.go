@@ -80,6 +80,20 @@ var requestRules = map[string]func(*world){
 		same(w.T, w.read(pendingRows), 5)
 		must(w.AuthorizationRequest(w.Context(), "last"))
 	},
+	"an address that has too many pushes out its own": func(w *world) {
+		quiet := pendingRequest("quiet", start)
+		quiet.Address = "192.0.2.1"
+		w.ok(w.SaveAuthorizationRequest(w.Context(), quiet, 10_000))
+		for i := range 400 {
+			r := pendingRequest(fmt.Sprint(i), start.Add(time.Duration(i)*time.Second))
+			r.Address = "198.51.100.7"
+			w.ok(w.SaveAuthorizationRequest(w.Context(), r, 10_000))
+		}
+
+		same(w.T, w.read("SELECT COUNT(*) FROM authorization_requests WHERE address = '198.51.100.7'"), 300)
+		must(w.AuthorizationRequest(w.Context(), "399"))
+		same(w.T, must(w.AuthorizationRequest(w.Context(), "quiet")), quiet)
+	},
 	"of many who end one, one wins": func(w *world) {
 		w.ok(w.SaveAuthorizationRequest(w.Context(), pendingRequest("r", start), 10))
 

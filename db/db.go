@@ -45,6 +45,7 @@ type DB struct {
 	writer  *writer
 	readers *readers
 	damaged atomic.Bool
+	failing atomic.Bool // the last write was a fault, as on a full disk
 	closing sync.Once
 	pending pendingRoom
 	erased  erasure
@@ -220,13 +221,20 @@ func (d *DB) Close() error {
 // Path is the absolute path of the database file.
 func (d *DB) Path() string { return d.path }
 
-// Ready reports whether the store can read and begin a write now. The error is a fault that says why not.
+// readySetting is what Ready writes to see whether writing works again.
+const readySetting = "ready"
+
+// Ready reports whether the store can read and write now. The error is a fault that says why not. As long as writes go well it
+// writes nothing itself: beginning one is enough.
 func (d *DB) Ready(ctx context.Context) error {
 	if err := d.readers.run(ctx, "read", func(s *session) error {
 		var n int
 		return s.QueryRowContext(ctx, "SELECT COUNT(*) FROM settings").Scan(&n)
 	}); err != nil {
 		return err
+	}
+	if d.failing.Load() {
+		return d.PutSetting(ctx, readySetting, []byte(time.Now().UTC().Format(time.RFC3339)))
 	}
 	return d.alone(ctx, "begin a write", func(s *session) error {
 		if err := s.exec("BEGIN IMMEDIATE"); err != nil {

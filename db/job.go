@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +21,14 @@ type Tx struct{ *queries.Queries }
 // fn shares its transaction with others (doc.go), so it must be safe to run again from the start after a rollback: it
 // sets the variables it hands out rather than adding to them. It must not call write or read.
 func (d *DB) write(ctx context.Context, op string, fn func(*Tx) error) error {
-	return d.enqueue(ctx, &job{op: op, ctx: ctx, fn: fn, done: make(chan error, 1)})
+	err := d.enqueue(ctx, &job{op: op, ctx: ctx, fn: fn, done: make(chan error, 1)})
+	switch {
+	case err == nil:
+		d.failing.Store(false)
+	case isFault(err) && !errors.Is(err, ErrBusy) && ctx.Err() == nil:
+		d.failing.Store(true)
+	}
+	return err
 }
 
 // alone runs fn on the writer's connection outside of any transaction, for what SQLite does not allow inside one.

@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -105,7 +106,8 @@ func budgets(t *testing.T) {
 		}
 	}
 	a, code := status("/login")
-	if wait, err := strconv.Atoi(a.header.Get("Retry-After")); code != http.StatusTooManyRequests || err != nil || wait < 1 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+	wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+	if code != http.StatusTooManyRequests || err != nil || wait < 1 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
 		t.Errorf("the ninth page: %d, Retry-After %q", code, a.header.Get("Retry-After"))
 	}
 	for _, path := range []string{"/healthz", "/.well-known/jwks.json", "/.well-known/openid-configuration"} {
@@ -149,7 +151,8 @@ func pendingRequestsBounded(t *testing.T) {
 	if testing.Short() {
 		n = 600
 	}
-	s := newSite(t)
+	// From many addresses: one alone can hold but few.
+	s := newSite(t, siteOptions{config: func(c *web.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }})
 	before := databaseSize(t, s)
 	var wait sync.WaitGroup
 	next := make(chan int)
@@ -157,7 +160,9 @@ func pendingRequestsBounded(t *testing.T) {
 	for range 32 {
 		wait.Go(func() {
 			for i := range next {
-				a, err := s.try(get(s.az("CB", url.Values{"state": {fmt.Sprint(i) + strings.Repeat("x", state)}})))
+				r := get(s.az("CB", url.Values{"state": {fmt.Sprint(i) + strings.Repeat("x", state)}}))
+				r.Header.Set("X-Forwarded-For", fmt.Sprintf("10.0.%d.%d", i%100, i/100%250))
+				a, err := s.try(r)
 				if err != nil || a.status != http.StatusSeeOther || !strings.Contains(a.header.Get("Location"), "/login?") {
 					failures <- fmt.Sprint(a.status, " ", err)
 				}

@@ -51,7 +51,7 @@ func (s *Server) Authorize(ctx context.Context, q url.Values, browserHash []byte
 	if err != nil {
 		return nil, s.redirected(p, err)
 	}
-	request := newAuthorizationRequest(client, p, browserHash, now)
+	request := newAuthorizationRequest(client, p, browserHash, by.IP, now)
 	if who != nil {
 		request.AuthTimeBefore = who.AuthTime
 	}

@@ -3,6 +3,7 @@ package oauth
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ const (
 	// authorizationRequestLifetime is how long a person may take to sign in and consent.
 	authorizationRequestLifetime = time.Hour
 	maxPendingRequests           = 10_000
+	maxStateSize                 = 8 << 10              // bytes
 	maxMaxAge                    = 10 * 365 * 24 * 3600 // seconds; no session is older
 )
 
@@ -25,6 +27,7 @@ type AuthorizationRequest struct {
 	ID          string // the handle in the addresses of the pages
 	BrowserHash []byte // SHA-256 of the browser's cookie
 	ClientID    string
+	Address     string // of the browser, IPv6 by /64: nobody may fill the table for all
 	Parameters
 	CreatedAt time.Time
 	ExpiresAt time.Time
@@ -90,7 +93,9 @@ func (s *Server) readParameters(q url.Values, client *Client, redirectURI string
 	if len(q["state"]) > 1 {
 		return p, refuse(InvalidRequest, "The parameter state occurs more than once.")
 	}
-	p.State = q.Get("state")
+	if p.State = q.Get("state"); len(p.State) > maxStateSize {
+		return p, refuse(InvalidRequest, "The state is longer than 8 KiB.")
+	}
 	for name, values := range q {
 		if len(values) > 1 && name != "resource" && name != "audience" {
 			return p, refuse(InvalidRequest, "The parameter "+printable(name)+" occurs more than once.")
@@ -220,11 +225,24 @@ func (s *Server) readIDTokenHint(hint string) (subject string, err error) {
 	return claims.Subject, nil
 }
 
-func newAuthorizationRequest(client *Client, p *Parameters, browserHash []byte, now time.Time) *AuthorizationRequest {
+func newAuthorizationRequest(client *Client, p *Parameters, browserHash []byte, ip string, now time.Time) *AuthorizationRequest {
 	return &AuthorizationRequest{
-		ID: rand.Text(), BrowserHash: browserHash, ClientID: client.ID, Parameters: *p,
+		ID: rand.Text(), BrowserHash: browserHash, ClientID: client.ID, Address: addressGroup(ip), Parameters: *p,
 		CreatedAt: now, ExpiresAt: now.Add(authorizationRequestLifetime),
 	}
+}
+
+// addressGroup gives what one party holds of addresses: one of IPv4, a /64 of IPv6.
+func addressGroup(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || addr.Is4() {
+		return ip
+	}
+	prefix, err := addr.Prefix(64)
+	if err != nil {
+		return ip // unreachable: 64 bits are within an IPv6 address
+	}
+	return prefix.String()
 }
 
 // nonEmpty drops parameters without value, which RFC 6749 §3.1 treats as omitted.

@@ -4,8 +4,8 @@ FROM authorization_requests
 WHERE id = @id;
 
 -- name: InsertAuthorizationRequest :execrows
-INSERT INTO authorization_requests (id, browser_hash, client_id, parameters, created_at, expires_at)
-VALUES (@id, @browser_hash, @client_id, @parameters, @created_at, @expires_at)
+INSERT INTO authorization_requests (id, browser_hash, client_id, address, parameters, created_at, expires_at)
+VALUES (@id, @browser_hash, @client_id, @address, @parameters, @created_at, @expires_at)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: SizeAuthorizationRequests :one
@@ -39,3 +39,13 @@ WHERE id IN (
 UPDATE authorization_requests
 SET parameters = @parameters
 WHERE id = @id AND browser_hash = @browser_hash;
+
+-- name: DeleteExcessAuthorizationRequests :execrows
+-- The oldest of one address beyond what it may have, so that nobody pushes out the others'.
+DELETE FROM authorization_requests
+WHERE id IN (
+    SELECT r.id
+    FROM authorization_requests r
+    WHERE r.address = @address
+    ORDER BY r.created_at DESC
+    LIMIT 100 OFFSET @keep);

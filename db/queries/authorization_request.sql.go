@@ -10,7 +10,7 @@ import (
 )
 
 const authorizationRequest = `-- name: AuthorizationRequest :one
-SELECT id, browser_hash, client_id, parameters, created_at, expires_at
+SELECT id, browser_hash, client_id, address, parameters, created_at, expires_at
 FROM authorization_requests
 WHERE id = $1
 `
@@ -22,6 +22,7 @@ func (q *Queries) AuthorizationRequest(ctx context.Context, id string) (Authoriz
 		&i.ID,
 		&i.BrowserHash,
 		&i.ClientID,
+		&i.Address,
 		&i.Parameters,
 		&i.CreatedAt,
 		&i.ExpiresAt,
@@ -64,6 +65,25 @@ func (q *Queries) DeleteAuthorizationRequest(ctx context.Context, id string) (in
 	return result.RowsAffected()
 }
 
+const deleteExcessAuthorizationRequests = `-- name: DeleteExcessAuthorizationRequests :execrows
+DELETE FROM authorization_requests
+WHERE id IN (
+    SELECT r.id
+    FROM authorization_requests r
+    WHERE r.address = $1
+    ORDER BY r.created_at DESC
+    LIMIT 100 OFFSET $2)
+`
+
+// The oldest of one address beyond what it may have, so that nobody pushes out the others'.
+func (q *Queries) DeleteExcessAuthorizationRequests(ctx context.Context, address string, keep int32) (int64, error) {
+	result, err := q.db.ExecContext(ctx, deleteExcessAuthorizationRequests, address, keep)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const deleteOldestAuthorizationRequests = `-- name: DeleteOldestAuthorizationRequests :execrows
 DELETE FROM authorization_requests
 WHERE id IN (
@@ -82,8 +102,8 @@ func (q *Queries) DeleteOldestAuthorizationRequests(ctx context.Context, lim int
 }
 
 const insertAuthorizationRequest = `-- name: InsertAuthorizationRequest :execrows
-INSERT INTO authorization_requests (id, browser_hash, client_id, parameters, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO authorization_requests (id, browser_hash, client_id, address, parameters, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -91,6 +111,7 @@ type InsertAuthorizationRequestParams struct {
 	ID          string
 	BrowserHash []byte
 	ClientID    string
+	Address     string
 	Parameters  []byte
 	CreatedAt   int64
 	ExpiresAt   int64
@@ -101,6 +122,7 @@ func (q *Queries) InsertAuthorizationRequest(ctx context.Context, arg InsertAuth
 		arg.ID,
 		arg.BrowserHash,
 		arg.ClientID,
+		arg.Address,
 		arg.Parameters,
 		arg.CreatedAt,
 		arg.ExpiresAt,

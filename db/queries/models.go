@@ -43,6 +43,7 @@ type AuthorizationRequest struct {
 	ID          string
 	BrowserHash []byte
 	ClientID    string
+	Address     string
 	Parameters  []byte
 	CreatedAt   int64
 	ExpiresAt   int64

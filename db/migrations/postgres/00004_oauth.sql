@@ -82,10 +82,12 @@ CREATE TABLE authorization_requests (
     id           TEXT PRIMARY KEY,
     browser_hash BYTEA NOT NULL,
     client_id    TEXT NOT NULL,
+    address      TEXT NOT NULL,
     parameters   BYTEA NOT NULL,
     created_at   BIGINT NOT NULL,
     expires_at   BIGINT NOT NULL
 );
+CREATE INDEX authorization_requests_address ON authorization_requests (address, created_at);
 CREATE INDEX authorization_requests_expires_at ON authorization_requests (expires_at);
 
 CREATE TABLE consents (

@@ -18,7 +18,9 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	query, err := parseForm(r.URL.RawQuery)
 	if err != nil {
-		s.writePage(w, r, pageError{status: http.StatusBadRequest, problem: view.ProblemBadRequest, code: string(oauth.InvalidRequest), detail: "The query is malformed."})
+		s.writePage(w, r, pageError{
+			status: http.StatusBadRequest, problem: view.ProblemBadRequest, code: string(oauth.InvalidRequest), detail: "The query is malformed.",
+		})
 		return
 	}
 	who, ok := s.signedIn(w, r)

@@ -39,7 +39,9 @@ func (c cookies) read(r *http.Request, name string) string {
 
 // write sets a cookie; a negative lifetime takes it away.
 func (c cookies) write(w http.ResponseWriter, name, value string, lifetime time.Duration) {
-	cookie := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode, MaxAge: int(lifetime / time.Second)}
+	cookie := &http.Cookie{
+		Name: name, Value: value, Path: "/", HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode, MaxAge: int(lifetime / time.Second),
+	}
 	if lifetime < 0 {
 		cookie.MaxAge = -1
 	}

@@ -39,7 +39,8 @@ func noUploads(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(s.path), "a.svg"), []byte(picture), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/assets/", "/assets", "/assets/a.svg", "/a.svg", "/assets/%2e%2e/a.svg", "/assets/..%2fa.svg", "/regrant.db", "/assets/regrant.db", "/assets/css/", "/docs/a.svg"} {
+	for _, path := range []string{"/assets/", "/assets", "/assets/a.svg", "/a.svg", "/assets/%2e%2e/a.svg", "/assets/..%2fa.svg",
+		"/regrant.db", "/assets/regrant.db", "/assets/css/", "/docs/a.svg"} {
 		if a := s.send("GET", path, "", nil); a.status != http.StatusNotFound || strings.Contains(a.body, "alert(1)") {
 			t.Errorf("%s: %d", path, a.status)
 		}

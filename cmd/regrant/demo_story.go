@@ -82,14 +82,11 @@ func demoRecords(t *view.Text, g oauth.RefreshState, events []audit.Event, momen
 		}
 		all = append(all, record{m.At, e})
 	}
-	// The ring holds no generations; the last rotation made the one that counts.
-	generation := int(g.Generation)
-	for _, r := range slices.Backward(g.Ring.Entries()) {
-		n := strconv.Itoa(generation)
+	for _, r := range ringRecords(g) {
+		n := strconv.Itoa(r.generation)
 		e := view.DemoEntry{What: t.T("demo.record.replayed"), Detail: t.T("demo.record.replayed_to", "Generation", n)}
 		if r.Kind == oauth.RingRotation {
 			e = view.DemoEntry{What: t.T("demo.record.rotated"), Detail: t.T("demo.record.rotated_to", "Generation", n)}
-			generation--
 		}
 		all = append(all, record{r.At, e})
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"regrant/app/account"
 	"regrant/app/audit"
@@ -57,17 +58,18 @@ func (o ofWhom) filter(ctx context.Context, store *db.DB) (oauth.GrantFilter, er
 
 type grantList struct {
 	ofWhom
-	Limit int `default:"1000" placeholder:"N" help:"At most so many (default ${default})."`
+	Status string `enum:",active,ended" default:"" placeholder:"STATUS" help:"Only those that are active (or suspended with their client), or those that ended."`
+	Limit  int    `default:"1000" placeholder:"N" help:"At most so many (default ${default})."`
 }
 
 // Help is shown by --help.
 func (grantList) Help() string {
-	return `Ended grants are listed for 30 days.
+	return `Ended grants are listed for 30 days. --status chooses among the newest, as many as --limit says.
 
 Examples:
 
     regrant grant list --user ann@example.com --client my-app
-    regrant grant list --json | jq -r '.[] | select(.status == "active") | .grant_id'`
+    regrant grant list --status active --json | jq -r '.[].grant_id'`
 }
 
 func (c grantList) Run(ctx context.Context, p *program) error {
@@ -84,6 +86,8 @@ func (c grantList) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
+		all := len(grants)
+		grants = slices.DeleteFunc(grants, func(g oauth.RefreshState) bool { return !c.wants(grantStatus(g, now())) })
 		list := []grantView{}
 		var rows [][]string
 		for _, g := range grants {
@@ -92,11 +96,17 @@ func (c grantList) Run(ctx context.Context, p *program) error {
 		}
 		return p.print(list, func(w io.Writer) {
 			table(w, "no grants", []string{"ID", "PERSON", "CLIENT", "STATUS", "CREATED", "LAST USED", "FROM"}, rows)
-			if len(rows) == c.Limit {
-				fmt.Fprintf(p.stderr, "there may be more than these %d; see --limit\n", c.Limit)
+			if all == c.Limit {
+				fmt.Fprintf(p.stderr, "only the newest %d grants were looked at; see --limit\n", c.Limit)
 			}
 		})
 	})
+}
+
+// wants says whether grants of that status are asked for.
+func (c grantList) wants(status string) bool {
+	ended := status == "revoked" || status == "expired"
+	return c.Status == "" || ended == (c.Status == "ended")
 }
 
 func orID(text, id string) string {

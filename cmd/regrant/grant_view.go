@@ -45,7 +45,7 @@ type refreshTokenView struct {
 }
 
 type timelineView struct {
-	At     time.Time `json:"at"`
+	At     time.Time `json:"at,omitzero"` // none: nobody wrote it down
 	What   string    `json:"what"`
 	Detail string    `json:"detail,omitempty"`
 }
@@ -83,8 +83,8 @@ func grantStatus(g oauth.RefreshState, now time.Time) string {
 // timeline is what is known to have happened to a grant, oldest first.
 func timeline(g oauth.RefreshState, moments []oauth.Moment, events []audit.Event) []timelineView {
 	var all []timelineView
-	for _, e := range g.Ring.Entries() {
-		all = append(all, timelineView{e.At, ringText(e.Kind), changedText(e)})
+	for _, r := range slices.Backward(ringRecords(g)) {
+		all = append(all, timelineView{r.At, ringText(r.Kind), strings.TrimSpace(answerText(r) + " " + changedText(r.RingEntry))})
 	}
 	for _, m := range moments {
 		text := strings.TrimSpace(fmt.Sprintf("%s generation %d from %s %s", m.Detail, m.Generation, m.IP, m.UserAgent))
@@ -94,7 +94,7 @@ func timeline(g oauth.RefreshState, moments []oauth.Moment, events []audit.Event
 		all = append(all, timelineView{e.At, string(e.Kind), eventText(e)})
 	}
 	slices.SortStableFunc(all, func(a, b timelineView) int { return a.At.Compare(b.At) })
-	return all
+	return withEnd(all, g, events)
 }
 
 // eventText is what there is to say about an event beside its kind.
@@ -110,10 +110,23 @@ func eventText(e audit.Event) string {
 }
 
 func ringText(kind oauth.RingKind) string {
-	if kind == oauth.RingReplay {
+	switch kind {
+	case oauth.RingReplay:
 		return "refresh_token.replayed"
+	case oauth.RingUse:
+		return "refresh_token.used"
 	}
 	return "refresh_token.rotated"
+}
+
+func answerText(r ringRecord) string {
+	switch r.Kind {
+	case oauth.RingReplay:
+		return fmt.Sprintf("answered with generation %d again", r.generation)
+	case oauth.RingUse:
+		return "" // it does not rotate
+	}
+	return fmt.Sprintf("to generation %d", r.generation)
 }
 
 func changedText(e oauth.RingEntry) string {
@@ -130,11 +143,8 @@ func changedText(e oauth.RingEntry) string {
 
 // grantSheet shows a grant to people.
 func grantSheet(w io.Writer, g oauth.RefreshState, timeline []timelineView) {
-	reason := string(g.RevokedReason)
-	if g.ReuseClass != "" {
-		reason += ", " + string(g.ReuseClass)
-	}
-	sheet(w, "Grant", g.ID, "Status", grantStatus(g, now()), "Revoked", moment(g.RevokedAt), "Reason", reason,
+	ended, reason := endOf(g)
+	sheet(w, "Grant", g.ID, "Status", grantStatus(g, now()), "Revoked", moment(&ended), "Reason", reason,
 		"Person", strings.TrimSpace(g.Owner.Name+" "+orID(g.Owner.Email, g.PersonID)), "Client", g.ClientID, "Scope", g.Scope.String(),
 		"Resources", strings.Join(g.Resources, " "), "Offline access", yesNo(g.Offline), "Signed in", moment(&g.AuthTime),
 		"Created", moment(&g.CreatedAt), "Ends", moment(&g.EndsAt), "Allowed from", strings.TrimSpace(g.IP+" "+g.UserAgent))
@@ -145,7 +155,11 @@ func grantSheet(w io.Writer, g oauth.RefreshState, timeline []timelineView) {
 	}
 	var rows [][]string
 	for _, e := range timeline {
-		rows = append(rows, []string{e.At.UTC().Format("2006-01-02 15:04:05"), e.What, e.Detail})
+		at := ""
+		if !e.At.IsZero() {
+			at = e.At.UTC().Format("2006-01-02 15:04:05")
+		}
+		rows = append(rows, []string{at, e.What, e.Detail})
 	}
 	fmt.Fprintln(w)
 	table(w, "nothing is recorded", []string{"TIME (UTC)", "WHAT", "DETAIL"}, rows)

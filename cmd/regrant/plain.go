@@ -45,6 +45,7 @@ var parserPhrases = []struct {
 	{regexp.MustCompile(`expected \S+ value but got "([^"]*)" \([a-z ]+\); perhaps try (--[^=]+)=.*\?`), `"$1" looks like a flag; a value that begins so is written $2=$1`},
 	{regexp.MustCompile(`expected a valid \d+ bit u?int but got ("[^"]*")`), "$1 is not a whole number, or too large"},
 	{regexp.MustCompile(`bool value must be .* but got ("[^"]*")`), "must be true or false, not $1"},
+	{regexp.MustCompile(`must be one of "",`), "must be one of "},
 	{regexp.MustCompile(` \(from envar ([A-Z_]+)=".*"\)`), " (from $1)"},
 	{regexp.MustCompile(`^expected "(<[^"]+>)"$`), "$1 is missing"},
 	{regexp.MustCompile(`^expected one of (.*)$`), "name a command: $1"},

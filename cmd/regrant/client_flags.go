@@ -24,8 +24,8 @@ type policyFlags struct {
 	Refresh             *string        `group:"Policy of its tokens" placeholder:"WHEN" help:"Issue refresh tokens always, or only with offline_access."`
 	Rotation            *bool          `group:"Policy of its tokens" negatable:"" help:"--no-rotation keeps one refresh token; only for confidential clients."`
 	Grace               *time.Duration `group:"Policy of its tokens" placeholder:"10s" help:"For how long a lost response can be asked for again, up to 60s."`
-	Idle                *time.Duration `group:"Policy of its tokens" placeholder:"720h" help:"A refresh token that is not used for so long ends."`
-	Absolute            *time.Duration `group:"Policy of its tokens" placeholder:"4320h" help:"Everybody signs in again after so long."`
+	Idle                *time.Duration `group:"Policy of its tokens" placeholder:"30d" help:"A refresh token that is not used for so long ends."`
+	Absolute            *time.Duration `group:"Policy of its tokens" placeholder:"180d" help:"Everybody signs in again after so long."`
 	AccessTokenLifetime *time.Duration `group:"Policy of its tokens" placeholder:"10m" help:"How long an access token lives, up to 1h."`
 	AccessTokenFormat   *string        `group:"Policy of its tokens" placeholder:"FORMAT" help:"jwt or opaque."`
 	IDTokenAlg          *string        `group:"Policy of its tokens" name:"id-token-alg" placeholder:"ALG" help:"RS256 or ES256."`

@@ -141,7 +141,7 @@ func (m *model) happened(g *modelGrant, o outcome, token string) {
 
 // inTime says whether the application does what 1.24 calls honest when it sends its token now.
 func (m *model) inTime(g *modelGrant) bool {
-	return !g.asked || !g.rules.rotates || m.service-g.askedAt < g.rules.grace
+	return !g.asked || !g.rules.rotates || max(m.service-g.askedAt, 0) < g.rules.grace
 }
 
 func (m *model) pass(d time.Duration) {

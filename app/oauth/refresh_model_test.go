@@ -32,6 +32,8 @@ func TestRefreshTokensDoWhatTheModelSays(t *testing.T) {
 			"the application refreshes":                h.refreshes(""),
 			"it refreshes once more":                   h.refreshes(""),
 			"it refreshes, and the answer is lost":     h.refreshes("lost"),
+			"it refreshes many times":                  h.refreshesOften,
+			"an answer is lost, and trouble follows":   h.triesAfterTrouble,
 			"it refreshes twice at once":               h.refreshesTwice,
 			"it asks for less":                         h.refreshes("read"),
 			"it asks for too much":                     h.asksTooMuch,

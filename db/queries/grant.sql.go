@@ -185,7 +185,7 @@ func (q *Queries) GrantFloor(ctx context.Context, personID string, clientID stri
 }
 
 const grantState = `-- name: GrantState :one
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
 FROM grant_states
 WHERE id = $1
 `
@@ -213,6 +213,9 @@ func (q *Queries) GrantState(ctx context.Context, id string) (GrantState, error)
 		&i.RevokedReason,
 		&i.ReuseClass,
 		&i.Version,
+		&i.State,
+		&i.UsedHour,
+		&i.BulkID,
 		&i.PersonName,
 		&i.PersonEmail,
 		&i.PersonEmailVerifiedAt,
@@ -243,7 +246,7 @@ func (q *Queries) GrantState(ctx context.Context, id string) (GrantState, error)
 }
 
 const grantStates = `-- name: GrantStates :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
 FROM grant_states
 ORDER BY created_at DESC, id DESC
 LIMIT $1
@@ -277,6 +280,9 @@ func (q *Queries) GrantStates(ctx context.Context, lim int32) ([]GrantState, err
 			&i.RevokedReason,
 			&i.ReuseClass,
 			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
 			&i.PersonName,
 			&i.PersonEmail,
 			&i.PersonEmailVerifiedAt,
@@ -317,7 +323,7 @@ func (q *Queries) GrantStates(ctx context.Context, lim int32) ([]GrantState, err
 }
 
 const grantStatesOfClient = `-- name: GrantStatesOfClient :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
 FROM grant_states
 WHERE client_id = $1
 ORDER BY created_at DESC, id DESC
@@ -352,6 +358,9 @@ func (q *Queries) GrantStatesOfClient(ctx context.Context, clientID string, lim 
 			&i.RevokedReason,
 			&i.ReuseClass,
 			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
 			&i.PersonName,
 			&i.PersonEmail,
 			&i.PersonEmailVerifiedAt,
@@ -392,7 +401,7 @@ func (q *Queries) GrantStatesOfClient(ctx context.Context, clientID string, lim 
 }
 
 const grantStatesOfPerson = `-- name: GrantStatesOfPerson :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
 FROM grant_states
 WHERE person_id = $1
   AND (CAST($2 AS text) IS NULL OR client_id = $2)
@@ -435,6 +444,9 @@ func (q *Queries) GrantStatesOfPerson(ctx context.Context, arg GrantStatesOfPers
 			&i.RevokedReason,
 			&i.ReuseClass,
 			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
 			&i.PersonName,
 			&i.PersonEmail,
 			&i.PersonEmailVerifiedAt,
@@ -634,7 +646,7 @@ func (q *Queries) NextRevocation(ctx context.Context) (Revocation, error) {
 }
 
 const owner = `-- name: Owner :one
-SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at
+SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at, password_expired_at
 FROM people
 WHERE id = $1 AND deleted_at IS NULL
 `
@@ -656,6 +668,7 @@ func (q *Queries) Owner(ctx context.Context, id string) (Person, error) {
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PasswordExpiredAt,
 	)
 	return i, err
 }

@@ -49,6 +49,20 @@ type AuthorizationRequest struct {
 	ExpiresAt   int64
 }
 
+type BulkRevocation struct {
+	ID         string
+	Query      string
+	Actor      string
+	ActorID    string
+	IP         string
+	UserAgent  string
+	RequestID  string
+	CreatedAt  int64
+	Position   string
+	Revoked    int64
+	FinishedAt *int64
+}
+
 type Client struct {
 	ID                      string
 	Name                    string
@@ -85,6 +99,23 @@ type Client struct {
 	Version                 int64
 	CreatedAt               int64
 	UpdatedAt               int64
+}
+
+type ClientDay struct {
+	ClientID  string
+	Day       int64
+	Rotations int64
+	Replays   int64
+	Refusals  int64
+	Reuses    int64
+}
+
+type ClientHistogram struct {
+	ClientID string
+	Day      int64
+	Kind     string
+	Bucket   int64
+	Count    int64
 }
 
 type Code struct {
@@ -142,6 +173,9 @@ type Grant struct {
 	RevokedReason *string
 	ReuseClass    *string
 	Version       int64
+	State         string
+	UsedHour      int64
+	BulkID        *string
 }
 
 type GrantDay struct {
@@ -183,6 +217,9 @@ type GrantState struct {
 	RevokedReason             *string
 	ReuseClass                *string
 	Version                   int64
+	State                     string
+	UsedHour                  int64
+	BulkID                    *string
 	PersonName                *string
 	PersonEmail               *string
 	PersonEmailVerifiedAt     *int64
@@ -210,6 +247,14 @@ type GrantState struct {
 	Ring                      []byte
 }
 
+type Hour struct {
+	Hour      int64
+	Rotations int64
+	Replays   int64
+	Refusals  int64
+	Reuses    int64
+}
+
 type Key struct {
 	ID        string
 	Use       string
@@ -220,6 +265,20 @@ type Key struct {
 	CreatedAt int64
 	ActiveAt  int64
 	EndsAt    *int64
+}
+
+type Link struct {
+	Hash      []byte
+	ID        string
+	Kind      string
+	PersonID  string
+	Email     *string
+	Name      string
+	Role      string
+	CreatedBy string
+	CreatedAt int64
+	ExpiresAt int64
+	UsedAt    *int64
 }
 
 type Person struct {
@@ -236,6 +295,7 @@ type Person struct {
 	Version             int64
 	CreatedAt           int64
 	UpdatedAt           int64
+	PasswordExpiredAt   *int64
 }
 
 type RefreshToken struct {
@@ -256,6 +316,24 @@ type RefreshToken struct {
 	LastUserAgent    string
 	Thumbprint       *string
 	Ring             []byte
+}
+
+type Refusal struct {
+	ID           int64
+	RequestID    string
+	At           int64
+	Endpoint     string
+	Code         string
+	Rule         string
+	Detail       string
+	ClientID     string
+	PersonID     string
+	GrantID      string
+	Generation   *int64
+	OfGeneration *int64
+	Found        string
+	IP           string
+	UserAgent    string
 }
 
 type Revocation struct {

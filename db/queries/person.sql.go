@@ -157,7 +157,7 @@ func (q *Queries) InsertPerson(ctx context.Context, arg InsertPersonParams) (int
 }
 
 const listPeople = `-- name: ListPeople :many
-SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at
+SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at, password_expired_at
 FROM people
 WHERE deleted_at IS NULL AND email > $1
 ORDER BY email
@@ -187,6 +187,7 @@ func (q *Queries) ListPeople(ctx context.Context, afterEmail *string, lim int32)
 			&i.Version,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.PasswordExpiredAt,
 		); err != nil {
 			return nil, err
 		}
@@ -202,7 +203,7 @@ func (q *Queries) ListPeople(ctx context.Context, afterEmail *string, lim int32)
 }
 
 const personByEmail = `-- name: PersonByEmail :one
-SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at
+SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at, password_expired_at
 FROM people
 WHERE email = $1
 `
@@ -224,12 +225,13 @@ func (q *Queries) PersonByEmail(ctx context.Context, email *string) (Person, err
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PasswordExpiredAt,
 	)
 	return i, err
 }
 
 const personByID = `-- name: PersonByID :one
-SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at
+SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at, password_expired_at
 FROM people
 WHERE id = $1
 `
@@ -251,6 +253,7 @@ func (q *Queries) PersonByID(ctx context.Context, id string) (Person, error) {
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PasswordExpiredAt,
 	)
 	return i, err
 }

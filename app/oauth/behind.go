@@ -22,9 +22,10 @@ const (
 
 // behind collects what routine traffic leaves to remember, for one write every few seconds.
 type behind struct {
-	mu      sync.Mutex
-	pending Behind
-	told    map[string]time.Time // refusals that were recorded lately
+	mu       sync.Mutex
+	pending  Behind
+	told     map[string]time.Time // refusals that were recorded lately
+	refusals refusalBudget
 }
 
 func newBehind() *behind { return &behind{pending: emptyBehind(), told: map[string]time.Time{}} }
@@ -121,7 +122,7 @@ func (b *behind) flush(ctx context.Context, store Store) error {
 	batch := b.pending
 	b.pending = emptyBehind()
 	b.mu.Unlock()
-	if len(batch.Days)+len(batch.Replays)+len(batch.Moments)+len(batch.Events) == 0 {
+	if len(batch.Days)+len(batch.Replays)+len(batch.Moments)+len(batch.Events)+len(batch.Refusals) == 0 {
 		return nil
 	}
 	err := store.WriteBehind(ctx, &batch)
@@ -143,6 +144,7 @@ func (b *behind) restore(batch Behind) {
 	}
 	b.pending.Moments = firstOf(maxBehindList, batch.Moments, b.pending.Moments)
 	b.pending.Events = firstOf(maxBehindList, batch.Events, b.pending.Events)
+	b.pending.Refusals = firstOf(maxBehindList, batch.Refusals, b.pending.Refusals)
 }
 
 // firstOf gives the first n of older and newer together.

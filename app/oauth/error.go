@@ -61,6 +61,17 @@ type Error struct {
 	Detail      string
 	Err         error
 	RetryAfter  time.Duration // not zero: too many requests, come back then
+	Refusal     *Refusal      // what an admin may want to know of it; stays home, nil where nobody is known
+
+	garbage bool // not made by this server: not worth a write
+}
+
+// refusal gives what is known of the refusal so far.
+func (e *Error) refusal() *Refusal {
+	if e.Refusal == nil {
+		e.Refusal = &Refusal{}
+	}
+	return e.Refusal
 }
 
 // Error gives the whole error for the operator's log.

@@ -161,10 +161,11 @@ type GrantFilter struct {
 
 // Behind is what is counted in memory and written in batches.
 type Behind struct {
-	Days    map[GrantDay]DayCount
-	Replays map[[tokenIDSize]byte][]RingEntry
-	Moments []Moment
-	Events  []audit.Event
+	Days     map[GrantDay]DayCount
+	Replays  map[[tokenIDSize]byte][]RingEntry
+	Moments  []Moment
+	Events   []audit.Event
+	Refusals []Refusal
 }
 
 // GrantDay is one day of one grant, as days since 1970 in UTC.

@@ -20,6 +20,7 @@ const (
 	SignInSucceeded Kind = "sign_in.succeeded"
 	SignInFailed    Kind = "sign_in.failed"
 	SignInThrottled Kind = "sign_in.throttled"
+	SignInConfirmed Kind = "sign_in.confirmed"
 	SignedOut       Kind = "session.signed_out"
 	SessionEnded    Kind = "session.ended"
 
@@ -29,6 +30,14 @@ const (
 	PersonEnabled   Kind = "person.enabled"
 	PersonDeleted   Kind = "person.deleted"
 	PasswordChanged Kind = "person.password_changed"
+
+	PersonRoleChanged    Kind = "person.role_changed"
+	PasswordExpired      Kind = "person.password_expired"
+	PasswordRenewalAsked Kind = "person.password_renewal_asked"
+	ResetLinkCreated     Kind = "person.reset_link_created"
+	InvitationCreated    Kind = "invitation.created"
+	InvitationWithdrawn  Kind = "invitation.withdrawn"
+	SetupLinkCreated     Kind = "server.setup_link_created"
 
 	ClientCreated       Kind = "client.created"
 	ClientUpdated       Kind = "client.updated"

@@ -48,7 +48,7 @@ func (s *SessionStore) FindCtx(ctx context.Context, tokenHash string) (b []byte,
 }
 
 // CommitCtx stores a session under its token. It returns account.ErrSessionEnded if the session was ended meanwhile, or
-// is new and its person was disabled, deleted or given another password since they signed in.
+// is new and its person was disabled, deleted or given another password since they signed in, or has to choose one.
 func (s *SessionStore) CommitCtx(ctx context.Context, tokenHash string, b []byte, _ time.Time) error {
 	var r account.SessionRecord
 	if err := json.Unmarshal(b, &r); err != nil {
@@ -66,7 +66,7 @@ func (s *SessionStore) CommitCtx(ctx context.Context, tokenHash string, b []byte
 
 func (tx *Tx) putSession(ctx context.Context, tokenHash string, r account.SessionRecord, values []byte, now time.Time) error {
 	p, err := tx.living(ctx, r.Session.PersonID)
-	if errors.Is(err, account.ErrNotFound) || err == nil && p.DisabledAt != nil {
+	if errors.Is(err, account.ErrNotFound) || err == nil && (p.DisabledAt != nil || p.PasswordExpiredAt != nil) {
 		return account.ErrSessionEnded
 	}
 	if err != nil {
@@ -221,7 +221,11 @@ func (d *DB) SweepPeople(ctx context.Context, now time.Time, batch int) (int, er
 			return err
 		}
 		devices, err := tx.SweepDevices(ctx, micros(now.Add(-deviceLifetime)), int32(batch))
-		removed = sessions + failures + devices
+		if err != nil {
+			return err
+		}
+		links, err := tx.SweepLinks(ctx, micros(now.Add(-linkKept)), int32(batch))
+		removed = sessions + failures + devices + links
 		return err
 	})
 	return int(removed), err

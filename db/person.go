@@ -16,19 +16,18 @@ var _ account.Store = (*DB)(nil)
 
 // CreatePerson implements account.Store.
 func (d *DB) CreatePerson(ctx context.Context, p account.Person, e audit.Event) error {
-	return d.write(ctx, "create person", func(tx *Tx) error {
-		n, err := tx.InsertPerson(ctx, queries.InsertPersonParams{
-			ID: p.ID, Email: &p.Email, Name: p.Name, Role: string(p.Role), EmailVerifiedAt: microsOrNull(p.EmailVerifiedAt),
-			PasswordHash: p.PasswordHash, PasswordChangedAt: microsOrNull(p.PasswordChangedAt), Now: micros(p.CreatedAt),
-		})
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return account.ErrEmailTaken
-		}
-		return tx.audit(ctx, e)
+	return d.write(ctx, "create person", func(tx *Tx) error { return tx.createPerson(ctx, p, e) })
+}
+
+func (tx *Tx) createPerson(ctx context.Context, p account.Person, e audit.Event) error {
+	n, err := tx.InsertPerson(ctx, queries.InsertPersonParams{
+		ID: p.ID, Email: &p.Email, Name: p.Name, Role: string(p.Role), EmailVerifiedAt: microsOrNull(p.EmailVerifiedAt),
+		PasswordHash: p.PasswordHash, PasswordChangedAt: microsOrNull(p.PasswordChangedAt), Now: micros(p.CreatedAt),
 	})
+	if err == nil && n == 0 {
+		err = account.ErrEmailTaken
+	}
+	return andAudit(ctx, tx, err, e)
 }
 
 // PersonByID implements account.Store.
@@ -95,7 +94,7 @@ func (d *DB) UpdateProfile(ctx context.Context, p account.Person, e audit.Event)
 // DisablePerson implements account.Store.
 func (d *DB) DisablePerson(ctx context.Context, id string, e audit.Event) error {
 	return d.write(ctx, "disable person", func(tx *Tx) error {
-		before, err := tx.endAll(ctx, id, oauth.RevokedUserDisabled, e.At)
+		before, err := tx.remove(ctx, id, oauth.RevokedUserDisabled, e.At)
 		if err != nil {
 			return err
 		}
@@ -125,7 +124,7 @@ func (d *DB) EnablePerson(ctx context.Context, id string, e audit.Event) error {
 // DeletePerson implements account.Store.
 func (d *DB) DeletePerson(ctx context.Context, id string, e audit.Event) error {
 	return d.write(ctx, "delete person", func(tx *Tx) error {
-		before, err := tx.endAll(ctx, id, oauth.RevokedUserDeleted, e.At)
+		before, err := tx.remove(ctx, id, oauth.RevokedUserDeleted, e.At)
 		if err != nil {
 			return err
 		}
@@ -150,6 +149,21 @@ func (tx *Tx) living(ctx context.Context, id string) (queries.Person, error) {
 	return p, noPerson(err)
 }
 
+// remove does endAll for a person who is not to sign in any more, unless nobody would be left who can look after the server.
+func (tx *Tx) remove(ctx context.Context, id string, reason oauth.RevokedReason, at time.Time) (revokedBefore int64, err error) {
+	p, err := tx.living(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if err := tx.keepAnAdmin(ctx, p); err != nil {
+		return 0, err
+	}
+	if err := tx.DeleteLinksMadeBy(ctx, id); err != nil {
+		return 0, err
+	}
+	return tx.endAll(ctx, id, reason, at)
+}
+
 // endAll ends what a person has open and returns the grants_revoked_before that ends their grants, whose rows follow with
 // that reason. No grant is later than it, even if the clock went back since that was made.
 func (tx *Tx) endAll(ctx context.Context, id string, reason oauth.RevokedReason, at time.Time) (revokedBefore int64, err error) {
@@ -169,6 +183,9 @@ func (tx *Tx) endAll(ctx context.Context, id string, reason oauth.RevokedReason,
 		return 0, err
 	}
 	if err := tx.DeleteDevicesOfPerson(ctx, id); err != nil {
+		return 0, err
+	}
+	if err := tx.DeletePasswordLinks(ctx, id, nil); err != nil {
 		return 0, err
 	}
 	if _, err := tx.endSessions(ctx, id, "", at); err != nil {
@@ -198,7 +215,8 @@ func person(r queries.Person) account.Person {
 	p := account.Person{
 		ID: r.ID, Name: r.Name, Role: account.Role(r.Role), EmailVerifiedAt: instantOrNil(r.EmailVerifiedAt),
 		PasswordHash: r.PasswordHash, PasswordChangedAt: instantOrNil(r.PasswordChangedAt),
-		DisabledAt: instantOrNil(r.DisabledAt), DeletedAt: instantOrNil(r.DeletedAt),
+		PasswordExpiredAt: instantOrNil(r.PasswordExpiredAt),
+		DisabledAt:        instantOrNil(r.DisabledAt), DeletedAt: instantOrNil(r.DeletedAt),
 		GrantsRevokedBefore: instantOrNil(r.GrantsRevokedBefore), Version: r.Version,
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}

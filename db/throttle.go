@@ -79,7 +79,7 @@ func (d *DB) FailSignIn(ctx context.Context, g account.Guess, e audit.Event) err
 func (d *DB) FinishSignIn(ctx context.Context, g account.Guess, p account.Person, newHash string, e audit.Event) error {
 	return d.write(ctx, "sign in", func(tx *Tx) error {
 		now, err := tx.living(ctx, p.ID)
-		if errors.Is(err, account.ErrNotFound) || err == nil && (now.DisabledAt != nil || now.PasswordHash != p.PasswordHash) {
+		if errors.Is(err, account.ErrNotFound) || err == nil && (now.DisabledAt != nil || now.PasswordHash != p.PasswordHash || (now.PasswordExpiredAt != nil) != (p.PasswordExpiredAt != nil)) {
 			return account.ErrChanged
 		}
 		if err != nil {

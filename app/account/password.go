@@ -18,7 +18,7 @@ const (
 )
 
 // PasswordError says why a password was refused. Key is its text in the message catalogue: password.too_short,
-// password.too_long, password.not_text, password.common, password.personal or password.guessable.
+// password.too_long, password.not_text, password.common, password.personal, password.guessable or password.same.
 type PasswordError struct {
 	Key   string
 	Limit int // the length in code points that was missed, else 0
@@ -34,6 +34,8 @@ func (e *PasswordError) Error() string {
 		return "the password is not valid text"
 	case "password.common":
 		return "the password is one of those that are guessed first"
+	case "password.same":
+		return "the password is the one that has to be changed"
 	case "password.personal":
 		return "the password is made of your name, your address or the name of this service"
 	}

@@ -45,6 +45,18 @@ type NewPerson struct {
 
 // Create makes a person with a password. Errors: [InvalidError], [PasswordError], [ErrEmailTaken], [ErrBusy].
 func (p *People) Create(ctx context.Context, n NewPerson, o audit.Origin, now time.Time) (Person, error) {
+	person, err := p.prepare(ctx, n, now)
+	if err != nil {
+		return Person{}, err
+	}
+	if err := p.store.CreatePerson(ctx, person, created(person, o, now)); err != nil {
+		return Person{}, err
+	}
+	return person, nil
+}
+
+// prepare checks what is told of a new person and gives them an id and a hash. Errors as Create, but for the address.
+func (p *People) prepare(ctx context.Context, n NewPerson, now time.Time) (Person, error) {
 	email, err := ParseEmail(n.Email)
 	if err != nil {
 		return Person{}, err
@@ -70,12 +82,13 @@ func (p *People) Create(ctx context.Context, n NewPerson, o audit.Origin, now ti
 	if person.PasswordHash, err = p.hash(ctx, n.Password, person); err != nil {
 		return Person{}, err
 	}
-	e := event(audit.PersonCreated, person.ID, o, now,
-		"role", string(person.Role), "email_verified", strconv.FormatBool(n.EmailVerified))
-	if err := p.store.CreatePerson(ctx, person, e); err != nil {
-		return Person{}, err
-	}
 	return person, nil
+}
+
+// created is what is written about a new person.
+func created(person Person, o audit.Origin, now time.Time, more ...string) audit.Event {
+	details := append([]string{"role", string(person.Role), "email_verified", strconv.FormatBool(person.EmailVerifiedAt != nil)}, more...)
+	return event(audit.PersonCreated, person.ID, o, now.UTC().Truncate(time.Microsecond), details...)
 }
 
 // Find gives a living person by id or by address; [ErrNotFound].
@@ -150,7 +163,8 @@ func (p *People) ChangeProfile(ctx context.Context, id string, f Profile, o audi
 	return person, nil
 }
 
-// Disable keeps a person from signing in and ends all that they have: sessions, grants, codes. [ErrNotFound], [ErrDisabled].
+// Disable keeps a person from signing in and ends all that they have: sessions, grants, codes, links. [ErrNotFound],
+// [ErrDisabled], [ErrLastAdmin].
 func (p *People) Disable(ctx context.Context, id string, o audit.Origin, now time.Time) error {
 	return p.store.DisablePerson(ctx, id, event(audit.PersonDisabled, id, o, now))
 }
@@ -160,7 +174,8 @@ func (p *People) Enable(ctx context.Context, id string, o audit.Origin, now time
 	return p.store.EnablePerson(ctx, id, event(audit.PersonEnabled, id, o, now))
 }
 
-// Delete removes a person for good. Their id stays taken, their address is free again. [ErrNotFound].
+// Delete removes a person for good. Their id stays taken, their address is free again. [ErrNotFound],
+// [ErrLastAdmin].
 func (p *People) Delete(ctx context.Context, id string, o audit.Origin, now time.Time) error {
 	return p.store.DeletePerson(ctx, id, event(audit.PersonDeleted, id, o, now))
 }

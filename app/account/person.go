@@ -30,6 +30,7 @@ type Person struct {
 	EmailVerifiedAt     *time.Time // nil: nobody has shown that the address is theirs
 	PasswordHash        string     // argon2id in PHC format; empty: there is no password
 	PasswordChangedAt   *time.Time //
+	PasswordExpiredAt   *time.Time // not nil: another one has to be chosen at the next sign-in
 	DisabledAt          *time.Time // cannot sign in, and nothing granted works
 	DeletedAt           *time.Time // only the id is left
 	GrantsRevokedBefore *time.Time // grants made at or before this are dead, also after enabling again

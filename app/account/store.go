@@ -21,17 +21,27 @@ type Store interface {
 	ListPeople(ctx context.Context, afterEmail string, limit int) ([]Person, error)
 	// CountAdmins says how many admins can sign in.
 	CountAdmins(ctx context.Context) (int, error)
+	// NoAdminYet returns [ErrHasAdmin] as soon as there is an admin who was not deleted, able to sign in or not.
+	NoAdminYet(ctx context.Context) error
 
 	// UpdateProfile writes name, address and EmailVerifiedAt; [ErrChanged] if the version is not p.Version any more,
 	// [ErrEmailTaken].
 	UpdateProfile(ctx context.Context, p Person, e audit.Event) error
 	// DisablePerson disables, ends the sessions, forgets the devices, refuses all grants made until now and deletes the
-	// open codes; [ErrDisabled] for a second caller, [ErrNotFound].
+	// open codes and links; [ErrDisabled] for a second caller, [ErrNotFound], [ErrLastAdmin]: of two admins who disable,
+	// delete or demote each other at once one stays.
 	DisablePerson(ctx context.Context, id string, e audit.Event) error
 	// EnablePerson lets the person sign in again, and brings back nothing; [ErrEnabled], [ErrNotFound].
 	EnablePerson(ctx context.Context, id string, e audit.Event) error
-	// DeletePerson does what DisablePerson does and leaves nothing but the id; [ErrNotFound] for a second caller.
+	// DeletePerson does what DisablePerson does and leaves nothing but the id; [ErrNotFound] for a second caller,
+	// [ErrLastAdmin].
 	DeletePerson(ctx context.Context, id string, e audit.Event) error
+	// ChangeRole writes the role, ends the sessions and deletes the links that the person made; [ErrUnchanged] for a
+	// second caller, [ErrNotFound], [ErrLastAdmin].
+	ChangeRole(ctx context.Context, id string, role Role, e audit.Event) error
+	// ExpirePassword notes that another password has to be chosen and ends the sessions, with the grants in them that
+	// have no offline_access. No session begins until that is done. [ErrNotFound].
+	ExpirePassword(ctx context.Context, id string, e audit.Event) error
 	// ResetPassword sets a password for the person and does what DisablePerson does, without disabling. The counters in
 	// g are cleared. [ErrNotFound].
 	ResetPassword(ctx context.Context, id, hash string, g Guess, e audit.Event) error
@@ -48,7 +58,8 @@ type Store interface {
 	// FailSignIn records a guess that was counted and turned out wrong, as [Limits.Events] says.
 	FailSignIn(ctx context.Context, g Guess, e audit.Event) error
 	// FinishSignIn gives the guess back, remembers its device, and stores newHash unless that is empty. It does nothing
-	// and returns [ErrChanged] if the person is not active any more or p.PasswordHash is not the stored one.
+	// and returns [ErrChanged] if the person is not active any more, p.PasswordHash is not the stored one, or the
+	// password has expired since p was read.
 	FinishSignIn(ctx context.Context, g Guess, p Person, newHash string, e audit.Event) error
 
 	// SessionsOf lists living sessions, the one seen last first.
@@ -61,7 +72,7 @@ type Store interface {
 	EndSession(ctx context.Context, personID, sessionID string, e audit.Event) error
 	// EndOtherSessions does so for all sessions but keep, and says how many there were. Without any it writes no event.
 	EndOtherSessions(ctx context.Context, personID, keep string, e audit.Event) (int, error)
-	// SweepPeople deletes a small batch of what is over by now, sessions, counters and devices, and says how many rows.
+	// SweepPeople deletes a small batch of what is over by now, sessions, counters, devices and links, and says how many rows.
 	SweepPeople(ctx context.Context, now time.Time, batch int) (int, error)
 }
 

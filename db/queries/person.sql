@@ -26,6 +26,23 @@ SELECT COUNT(*)
 FROM people
 WHERE role = 'admin' AND deleted_at IS NULL AND disabled_at IS NULL;
 
+-- name: CountAdminsEver :one
+-- Those who cannot sign in too.
+SELECT COUNT(*)
+FROM people
+WHERE role = 'admin' AND deleted_at IS NULL;
+
+-- name: PutRole :execrows
+-- None when the person has that role.
+UPDATE people
+SET role = @role, version = version + 1, updated_at = @now
+WHERE id = @id AND role <> @role AND deleted_at IS NULL;
+
+-- name: ExpirePassword :execrows
+UPDATE people
+SET password_expired_at = @now, version = version + 1, updated_at = @updated_at
+WHERE id = @id AND deleted_at IS NULL;
+
 -- name: UpdateProfile :execrows
 UPDATE people
 SET name = @name, email = @email, email_verified_at = @email_verified_at, version = version + 1, updated_at = @now
@@ -51,7 +68,7 @@ WHERE id = @id AND deleted_at IS NULL;
 -- name: PutPassword :execrows
 -- One row when the hash is still the one that the caller has seen.
 UPDATE people
-SET password_hash = @password_hash, password_changed_at = @now, grants_revoked_before = @revoked_before,
+SET password_hash = @password_hash, password_changed_at = @now, password_expired_at = NULL, grants_revoked_before = @revoked_before,
     version = version + 1, updated_at = @now
 WHERE id = @id AND password_hash = @seen_hash AND deleted_at IS NULL;
 

@@ -22,6 +22,20 @@ func (q *Queries) CountAdmins(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const countAdminsEver = `-- name: CountAdminsEver :one
+SELECT COUNT(*)
+FROM people
+WHERE role = 'admin' AND deleted_at IS NULL
+`
+
+// Those who cannot sign in too.
+func (q *Queries) CountAdminsEver(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countAdminsEver)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteDevice = `-- name: DeleteDevice :exec
 DELETE FROM devices
 WHERE person_id = $1 AND device_hash = $2
@@ -115,6 +129,26 @@ WHERE id = $2 AND disabled_at IS NOT NULL AND deleted_at IS NULL
 
 func (q *Queries) EnablePerson(ctx context.Context, now int64, iD string) (int64, error) {
 	result, err := q.db.ExecContext(ctx, enablePerson, now, iD)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const expirePassword = `-- name: ExpirePassword :execrows
+UPDATE people
+SET password_expired_at = $1, version = version + 1, updated_at = $2
+WHERE id = $3 AND deleted_at IS NULL
+`
+
+type ExpirePasswordParams struct {
+	Now       *int64
+	UpdatedAt int64
+	ID        string
+}
+
+func (q *Queries) ExpirePassword(ctx context.Context, arg ExpirePasswordParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, expirePassword, arg.Now, arg.UpdatedAt, arg.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -277,7 +311,7 @@ func (q *Queries) PutDevice(ctx context.Context, arg PutDeviceParams) error {
 
 const putPassword = `-- name: PutPassword :execrows
 UPDATE people
-SET password_hash = $1, password_changed_at = $2, grants_revoked_before = $3,
+SET password_hash = $1, password_changed_at = $2, password_expired_at = NULL, grants_revoked_before = $3,
     version = version + 1, updated_at = $2
 WHERE id = $4 AND password_hash = $5 AND deleted_at IS NULL
 `
@@ -299,6 +333,27 @@ func (q *Queries) PutPassword(ctx context.Context, arg PutPasswordParams) (int64
 		arg.ID,
 		arg.SeenHash,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const putRole = `-- name: PutRole :execrows
+UPDATE people
+SET role = $1, version = version + 1, updated_at = $2
+WHERE id = $3 AND role <> $1 AND deleted_at IS NULL
+`
+
+type PutRoleParams struct {
+	Role string
+	Now  int64
+	ID   string
+}
+
+// None when the person has that role.
+func (q *Queries) PutRole(ctx context.Context, arg PutRoleParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, putRole, arg.Role, arg.Now, arg.ID)
 	if err != nil {
 		return 0, err
 	}

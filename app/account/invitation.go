@@ -1,0 +1,74 @@
+package account
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"regrant/app/audit"
+)
+
+// Invitation is whom an admin invites, and as what.
+type Invitation struct {
+	Email   string
+	Name    string   // may be empty; the person may change it
+	Role    Role     // default RolePerson
+	Domains []string // the domains that an address may have, in lower case; none: any
+}
+
+// Invite makes a link with which the invited person makes an account. An earlier invitation of that address dies. Errors:
+// [InvalidError] with the key email.domain for an address outside of the domains, [ErrEmailTaken].
+func (l *Links) Invite(ctx context.Context, i Invitation, o audit.Origin, now time.Time) (link Link, address string, err error) {
+	link.Kind = LinkInvite
+	if link.Email, err = ParseEmail(i.Email); err != nil {
+		return Link{}, "", err
+	}
+	if _, domain, _ := strings.Cut(link.Email, "@"); len(i.Domains) > 0 && !slices.Contains(i.Domains, domain) {
+		return Link{}, "", &InvalidError{Field: "email", Key: "email.domain"}
+	}
+	if link.Name, err = ParseName(i.Name); err != nil {
+		return Link{}, "", err
+	}
+	if i.Role == "" {
+		i.Role = RolePerson
+	}
+	if link.Role, err = ParseRole(string(i.Role)); err != nil {
+		return Link{}, "", err
+	}
+	token, err := l.put(ctx, &link, audit.InvitationCreated, o, now, "role", string(link.Role))
+	if err != nil {
+		return Link{}, "", err
+	}
+	return link, l.address(LinkInvite, token), nil
+}
+
+// Invitations gives up to limit invitations that nobody has accepted yet and that are not over, the newest first.
+func (l *Links) Invitations(ctx context.Context, now time.Time, limit int) ([]Link, error) {
+	return l.store.Invitations(ctx, now, limit)
+}
+
+// WithdrawInvitation makes an invitation useless. [ErrNotFound] for one that is over.
+func (l *Links) WithdrawInvitation(ctx context.Context, id string, o audit.Origin, now time.Time) error {
+	return l.store.WithdrawInvitation(ctx, id, event(audit.InvitationWithdrawn, "", o, now, "link", id))
+}
+
+// Accept makes the account that an invitation promises, with the name and the password that the person chose, and signs
+// them in. The address is not verified by it: the link came by a way that this server does not know. Of any number of
+// callers one succeeds. Errors: [ErrLinkOver], [InvalidError], [PasswordError], [ErrEmailTaken], [ErrBusy].
+func (l *Links) Accept(ctx context.Context, token, name, password string, o audit.Origin, now time.Time) (*SignedIn, error) {
+	link, err := l.Find(ctx, LinkInvite, token, now)
+	if err != nil {
+		return nil, err
+	}
+	person, err := l.people.prepare(ctx, NewPerson{Email: link.Email, Name: name, Role: link.Role, Password: password}, now)
+	if err != nil {
+		return nil, err
+	}
+	o.Actor, o.ActorID = audit.ByPerson, person.ID
+	e := created(person, o, now, "by", "invitation", "link", link.ID, "invited_by", link.CreatedBy)
+	if err := l.store.CreateInvited(ctx, hashLink(token), person, e); err != nil {
+		return nil, err
+	}
+	return justSignedIn(person, now), nil
+}

@@ -1,0 +1,84 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"regrant/app/audit"
+)
+
+// ResetLink makes a link with which a person chooses another password without the old one; an earlier one of theirs dies.
+// Making it ends nothing: using it does. [ErrNotFound] for somebody who may not sign in.
+func (l *Links) ResetLink(ctx context.Context, personID string, o audit.Origin, now time.Time) (link Link, address string, err error) {
+	link = Link{Kind: LinkReset, PersonID: personID}
+	token, err := l.put(ctx, &link, audit.ResetLinkCreated, o, now)
+	if err != nil {
+		return Link{}, "", err
+	}
+	return link, l.address(LinkReset, token), nil
+}
+
+// PasswordExpiredError says that the password was right and has to be changed before anything else. Nobody is signed in.
+type PasswordExpiredError struct {
+	Person Person
+}
+
+func (e *PasswordExpiredError) Error() string {
+	return "account: another password has to be chosen first"
+}
+
+// Renewal gives the token with which whoever has just proved to know an expired password chooses another one.
+func (l *Links) Renewal(ctx context.Context, e *PasswordExpiredError, o audit.Origin, now time.Time) (token string, err error) {
+	o.Actor, o.ActorID = audit.ByPerson, e.Person.ID
+	return l.put(ctx, &Link{Kind: LinkRenewal, PersonID: e.Person.ID}, audit.PasswordRenewalAsked, o, now)
+}
+
+// ChoosePassword sets the password of the person whose link of that kind, LinkReset or LinkRenewal, has this token, and ends
+// all that they have (T24). Of any number of callers one succeeds. The [SignedIn] is for a renewal: who resets a password
+// signs in with it, by all factors that they have. Errors: [ErrLinkOver], [PasswordError], [ErrBusy].
+func (l *Links) ChoosePassword(ctx context.Context, kind LinkKind, token, password string, o audit.Origin, now time.Time) (*SignedIn, error) {
+	if kind != LinkReset && kind != LinkRenewal {
+		panic("account.ChoosePassword: a link of kind " + string(kind) + " sets no password")
+	}
+	link, err := l.Find(ctx, kind, token, now)
+	if err != nil {
+		return nil, err
+	}
+	person, err := l.people.Find(ctx, link.PersonID)
+	if err != nil {
+		return nil, err
+	}
+	if kind == LinkRenewal {
+		if err := l.people.differs(ctx, password, person); err != nil {
+			return nil, err
+		}
+	}
+	hash, err := l.people.hash(ctx, password, person)
+	if err != nil {
+		return nil, err
+	}
+	o.Actor, o.ActorID = audit.ByPerson, person.ID
+	g := newGuess(l.people.limits, person.Email, "", audit.Origin{}, now)
+	e := event(audit.PasswordChanged, person.ID, o, now, "by", string(kind), "link", link.ID)
+	if err := l.store.ResetByLink(ctx, kind, hashLink(token), hash, g, e); err != nil {
+		return nil, err
+	}
+	return justSignedIn(person, now), nil
+}
+
+// differs refuses the password that the person has: to be told to change it and to keep it would be no change.
+func (p *People) differs(ctx context.Context, password string, person Person) error {
+	turn, err := p.hasher.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer turn.leave()
+	same, _, err := turn.check(password, person.PasswordHash)
+	if err != nil {
+		return err
+	}
+	if same {
+		return &PasswordError{Key: "password.same"}
+	}
+	return nil
+}

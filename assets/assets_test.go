@@ -118,8 +118,8 @@ func TestNothingElseIsServed(t *testing.T) {
 
 func TestEveryStylesheetAndScriptIsBundled(t *testing.T) {
 	for pattern, bundled := range map[string][]string{
-		"css/*.css": append(slices.Concat(sheets, demoSheets), "layers", "oat"),
-		"js/*.js":   append(slices.Clone(scripts), "theme", "demo"),
+		"css/*.css": append(slices.Concat(sheets, demoSheets, adminSheets), "layers", "oat"),
+		"js/*.js":   append(slices.Concat(scripts, adminScripts), "theme", "demo"),
 	} {
 		files, err := fs.Glob(embedded, pattern)
 		if err != nil {
@@ -159,7 +159,7 @@ func TestTheStylesheetLoadsOnlyWhatIsServed(t *testing.T) {
 }
 
 func TestEveryRuleIsInALayer(t *testing.T) {
-	for _, name := range slices.Concat(sheets, demoSheets) {
+	for _, name := range slices.Concat(sheets, demoSheets, adminSheets) {
 		if name == "font" {
 			continue // @font-face takes no part in the cascade
 		}

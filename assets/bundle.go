@@ -15,6 +15,12 @@ var sheets = []string{
 // scripts are the modules of the page's one script. Each enhances markup that works without it.
 var scripts = []string{"submit", "copy", "reveal", "time", "theme-switch", "scroll"}
 
+// adminSheets and adminScripts are what the pages for admins load besides.
+var (
+	adminSheets  = []string{"admin", "admin-nav", "admin-field", "admin-table"}
+	adminScripts = []string{"select-all"}
+)
+
 // demoSheets are what the page of "regrant demo" loads besides; no other page does.
 var demoSheets = []string{"demo", "demo-stage", "demo-sequence", "demo-message", "demo-sides", "demo-play"}
 
@@ -32,17 +38,17 @@ func stylesheet(font string) []byte {
 	return []byte(strings.ReplaceAll(css.String(), "inter.woff2", font))
 }
 
-// demoStylesheet joins what only the demo loads; its layers are those of the stylesheet.
-func demoStylesheet() []byte {
+// further joins stylesheets that only some pages load; their layers are those of the stylesheet.
+func further(sheets []string) []byte {
 	var css bytes.Buffer
-	for _, name := range demoSheets {
+	for _, name := range sheets {
 		css.Write(read("css/" + name + ".css"))
 	}
 	return css.Bytes()
 }
 
-// script joins the modules, each in a block of its own so that names do not meet.
-func script() []byte {
+// script joins modules, each in a block of its own so that names do not meet.
+func script(scripts []string) []byte {
 	var js bytes.Buffer
 	for _, name := range scripts {
 		js.WriteString("{\n")

@@ -11,22 +11,25 @@ import (
 // browserCookieLifetime is as long as browsers keep a cookie at most.
 const browserCookieLifetime = 400 * 24 * time.Hour
 
-// cookies are the two that this server sets: the session, and a random value that is the browser's own. With https they
-// have the __Host- prefix; with http on loopback the port is in their names, since ports share cookies.
+// cookies are those that this server sets: the session, a random value that is the browser's own, and for a moment which notice
+// the next page is to show. With https they have the __Host- prefix; with http on loopback the port is in their names, since ports share cookies.
 type cookies struct {
-	session, browser string
-	secure           bool
+	session, browser, notice string
+	secure                   bool
 }
 
 func newCookies(issuer *url.URL) cookies {
 	if issuer.Scheme == "https" {
-		return cookies{session: "__Host-regrant_session", browser: "__Host-regrant_browser", secure: true}
+		return cookies{
+			session: "__Host-regrant_session", browser: "__Host-regrant_browser", notice: "__Host-regrant_notice", secure: true,
+		}
 	}
 	port := issuer.Port()
 	if port == "" {
 		port = "80"
 	}
-	return cookies{session: "regrant_" + port + "_session", browser: "regrant_" + port + "_browser"}
+	prefix := "regrant_" + port
+	return cookies{session: prefix + "_session", browser: prefix + "_browser", notice: prefix + "_notice"}
 }
 
 // read gives a cookie that came exactly once, else "".

@@ -18,7 +18,7 @@ import (
 // withReady is a site's server whose store answers readiness as ready does.
 func withReady(t *testing.T, s *site, ready func(context.Context) error) http.Handler {
 	t.Helper()
-	config := web.Config{Issuer: s.issuer, Log: slog.New(slog.NewJSONHandler(s.log, nil)), Now: s.clock.Wall}
+	config := web.Config{Issuer: s.issuer, Log: slog.New(slog.NewJSONHandler(s.log, nil)), Now: s.clock.Wall, Store: s.db}
 	handler, err := web.New(config, s.engine, s.people, s.db.SessionStore(s.clock.Wall), ready)
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func (s *site) startOver(wrap func(*db.DB) stores) {
 	if s.engine, err = oauth.New(ctx, oauth.Config{Issuer: s.issuer, Time: s.clock, Alarm: log.Warn}, over.oauth); err != nil {
 		s.t.Fatal(err)
 	}
-	handler, err := web.New(web.Config{Issuer: s.issuer, Log: log, Now: s.clock.Wall}, s.engine, s.people, over.sessions, s.db.Ready)
+	handler, err := web.New(web.Config{Issuer: s.issuer, Log: log, Now: s.clock.Wall, Store: s.db}, s.engine, s.people, over.sessions, s.db.Ready)
 	if err != nil {
 		s.t.Fatal(err)
 	}

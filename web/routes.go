@@ -61,6 +61,11 @@ func (s *Server) routes() http.Handler {
 	form("/login/continue", nil, inAuthorization(s.continueLogin))
 	form("/consent", inAuthorization(s.showConsent), inAuthorization(s.consent))
 	form("/logout", s.showLogout, s.logout)
+
+	// Pages for admins, each below /admin and nobody else's.
+	area := newAdminArea(s, mux, page)
+	_ = area
+
 	page("GET /{$}", s.home)
 	page("GET /docs", s.docsHome)
 	page("GET /docs/{name}", s.docsPage)

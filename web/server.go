@@ -25,6 +25,7 @@ type Config struct {
 	PageBudget     int            // requests a minute and address at the pages; 0: no limit
 	Log            *slog.Logger
 	Now            func() time.Time // nil: time.Now
+	Store          Store            // for the pages of admins
 }
 
 // Server answers every request.
@@ -35,6 +36,7 @@ type Server struct {
 	oauth     *oauth.Server
 	people    *account.People
 	sessions  *sessions
+	store     Store
 	ready     *recent[error]
 	catalogue *view.Catalogue
 	docs      *docs
@@ -57,8 +59,12 @@ func New(cfg Config, engine *oauth.Server, people *account.People, store Session
 	if cfg.Log == nil {
 		return nil, errors.New("web.New: no logger")
 	}
+	if cfg.Store == nil {
+		return nil, errors.New("web.New: no store")
+	}
 	s := &Server{
-		cfg: cfg, base: strings.TrimSuffix(issuer.EscapedPath(), "/"), secure: issuer.Scheme == "https", oauth: engine, people: people,
+		store: cfg.Store,
+		cfg:   cfg, base: strings.TrimSuffix(issuer.EscapedPath(), "/"), secure: issuer.Scheme == "https", oauth: engine, people: people,
 		ready: readiness(ready), origins: publicOrigins(engine), catalogue: view.NewCatalogue(), log: cfg.Log, failures: newFailureBudget(), counters: newCounters(),
 	}
 	s.sessions = newSessions(issuer, store, cfg.Now)

@@ -23,6 +23,8 @@ var (
 	ProblemExpired = Problem{"error.expired.title", "error.expired.message", "error.expired.next", false}
 	// ProblemCrossSite is a form that another site sent, or whose token is not of this session.
 	ProblemCrossSite = Problem{"error.cross_site.title", "error.cross_site.message", "error.cross_site.next", false}
+	// ProblemForbidden is a page for admins that somebody else asks for.
+	ProblemForbidden = Problem{"error.forbidden.title", "error.forbidden.message", "error.forbidden.next", true}
 	// ProblemNotFound is a page that does not exist.
 	ProblemNotFound = Problem{"error.not_found.title", "error.not_found.message", "error.not_found.next", true}
 	// ProblemTooMany is more requests than allowed; set RetryAfter.

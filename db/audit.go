@@ -1,11 +1,8 @@
 package db
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"math"
 	"time"
 
 	"regrant/app/audit"
@@ -50,77 +47,23 @@ type EventFilter struct {
 	Before                      int64     // only events with a smaller Seq, for the next page
 }
 
-// Events returns up to limit events, the newest first.
+// Events returns up to limit events, the newest first, however long the search takes.
 func (d *DB) Events(ctx context.Context, f EventFilter, limit int) ([]audit.Event, error) {
-	p := queries.AuditEventsParams{
-		BeforeSeq: f.Before, PersonID: orNull(f.PersonID), ClientID: orNull(f.ClientID), GrantID: orNull(f.GrantID),
-		Kind: orNull(string(f.Kind)), Since: math.MinInt64, Until: math.MaxInt64, Lim: int32(limit),
-	}
-	if f.Before == 0 {
-		p.BeforeSeq = math.MaxInt64
-	}
-	if !f.Since.IsZero() {
-		p.Since = micros(f.Since)
-	}
-	if !f.Until.IsZero() {
-		p.Until = micros(f.Until)
+	q := audit.Query{PersonID: f.PersonID, ClientID: f.ClientID, GrantID: f.GrantID, From: f.Since, To: f.Until, Before: f.Before}
+	if f.Kind != "" {
+		q.Kinds = []audit.Kind{f.Kind}
 	}
 	var events []audit.Event
-	err := d.read(ctx, "read the audit log", func(q *queries.Queries) error {
-		rows, err := q.AuditEvents(ctx, p)
-		events = auditEvents(rows)
-		return err
-	})
-	return events, err
-}
-
-// VerifyAudit walks along the whole log and returns how many events it holds. A log that was changed, or cut at either
-// end, is [audit.ErrBroken] with the place. It reads in batches, so it holds up neither writers nor checkpoints.
-func (d *DB) VerifyAudit(ctx context.Context) (events int64, err error) {
-	var seq int64
-	var hash []byte
-	begun := false
 	for {
-		chain, batch, err := d.auditBatch(ctx, seq)
+		page, err := d.ReadAudit(ctx, q, limit-len(events))
 		if err != nil {
-			return events, err
+			return nil, err
 		}
-		if begun && chain.AnchorSeq > seq { // retention has overtaken us
-			begun, seq, events = false, 0, 0
-			continue
-		}
-		if !begun {
-			begun, seq, hash = true, chain.AnchorSeq, chain.AnchorHash
-		}
-		if len(batch) == 0 {
-			if chain.HeadSeq != seq || !bytes.Equal(chain.HeadHash, hash) {
-				return events, fmt.Errorf("%w: it ends at event %d, not at %d", audit.ErrBroken, seq, chain.HeadSeq)
-			}
+		if events = append(events, page.Events...); len(events) >= limit || page.Next == 0 {
 			return events, nil
 		}
-		if batch[0].Seq != seq+1 {
-			return events, fmt.Errorf("%w: event %d is missing", audit.ErrBroken, seq+1)
-		}
-		if hash, err = audit.Verify(hash, batch); err != nil {
-			return events, err
-		}
-		seq, events = batch[len(batch)-1].Seq, events+int64(len(batch))
+		q.Before = page.Next
 	}
-}
-
-// auditBatch returns the events after that one, or from the beginning of the log for 0, and both ends of the chain, from
-// one snapshot.
-func (d *DB) auditBatch(ctx context.Context, after int64) (chain queries.AuditChainRow, events []audit.Event, err error) {
-	err = d.snapshot(ctx, "verify the audit log", func(q *queries.Queries) error {
-		var err error
-		if chain, err = q.AuditChain(ctx); err != nil {
-			return err
-		}
-		rows, err := q.AuditEventsFrom(ctx, after, 1000)
-		events = auditEvents(rows)
-		return err
-	})
-	return chain, events, err
 }
 
 // SweepAudit removes up to batch events older than before, from the beginning of the log, and says how many. The hash of

@@ -45,6 +45,7 @@ const (
 	ClientEnabled       Kind = "client.enabled"
 	ClientDeleted       Kind = "client.deleted"
 	ClientSecretRotated Kind = "client.secret_rotated"
+	ClientSecretEnded   Kind = "client.secret_ended"
 	ClientAuthFailed    Kind = "client.authentication_failed"
 
 	APICreated Kind = "api.created"
@@ -72,6 +73,9 @@ const (
 	KeyDeleted   Kind = "key.deleted"
 	ClockStepped Kind = "server.clock_stepped"
 	ClockReset   Kind = "server.clock_reset"
+
+	SettingsChanged Kind = "settings.changed"
+	LogChecked      Kind = "audit.checked"
 )
 
 // Actor says what kind of party caused an event.
@@ -141,11 +145,11 @@ func (e Event) Chain(previous []byte) []byte {
 func Verify(previous []byte, events []Event) ([]byte, error) {
 	for i, e := range events {
 		if i > 0 && e.Seq != events[i-1].Seq+1 {
-			return nil, fmt.Errorf("%w: event %d is missing", ErrBroken, events[i-1].Seq+1)
+			return nil, &BrokenError{Seq: events[i-1].Seq + 1, Missing: true}
 		}
 		want := e.Chain(previous)
 		if !slices.Equal(want, e.Hash) {
-			return nil, fmt.Errorf("%w at event %d", ErrBroken, e.Seq)
+			return nil, &BrokenError{Seq: e.Seq}
 		}
 		previous = want
 	}
@@ -169,6 +173,9 @@ func Clean(s string, max int) string {
 	return b.String()
 }
 
+// detailLimit is how long a value in Event.Detail may be, bytes.
+const detailLimit = 500
+
 // Details renders key and value pairs for Event.Detail: "before=a after=b". Values with spaces are quoted.
 func Details(pairs ...string) string {
 	if len(pairs)%2 != 0 {
@@ -179,7 +186,7 @@ func Details(pairs ...string) string {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		v := Clean(pairs[i+1], 500)
+		v := Clean(pairs[i+1], detailLimit)
 		if v == "" || strings.ContainsAny(v, " \"=") {
 			v = fmt.Sprintf("%q", v)
 		}

@@ -26,16 +26,51 @@ WHERE seq > @after_seq
 ORDER BY seq
 LIMIT @lim;
 
--- name: AuditEvents :many
--- Newest first.
+-- name: AuditEvent :one
 SELECT *
 FROM audit_events
-WHERE seq < @before_seq
-  AND (CAST(sqlc.narg(person_id) AS text) IS NULL OR person_id = sqlc.narg(person_id))
-  AND (CAST(sqlc.narg(client_id) AS text) IS NULL OR client_id = sqlc.narg(client_id))
-  AND (CAST(sqlc.narg(grant_id) AS text) IS NULL OR grant_id = sqlc.narg(grant_id))
-  AND (CAST(sqlc.narg(kind) AS text) IS NULL OR kind = sqlc.narg(kind))
-  AND at >= @since AND at < @until
+WHERE seq = @seq;
+
+-- name: AuditEvents :many
+-- Newest first, as are those below; each walks along one index.
+SELECT *
+FROM audit_events
+WHERE seq >= @from_seq AND seq < @before_seq
+ORDER BY seq DESC
+LIMIT @lim;
+
+-- name: AuditEventsOfPerson :many
+SELECT *
+FROM audit_events
+WHERE person_id = @person_id AND seq >= @from_seq AND seq < @before_seq
+ORDER BY seq DESC
+LIMIT @lim;
+
+-- name: AuditEventsOfClient :many
+SELECT *
+FROM audit_events
+WHERE client_id = @client_id AND seq >= @from_seq AND seq < @before_seq
+ORDER BY seq DESC
+LIMIT @lim;
+
+-- name: AuditEventsOfGrant :many
+SELECT *
+FROM audit_events
+WHERE grant_id = @grant_id AND seq >= @from_seq AND seq < @before_seq
+ORDER BY seq DESC
+LIMIT @lim;
+
+-- name: AuditEventsOfActor :many
+SELECT *
+FROM audit_events
+WHERE actor_id = @actor_id AND seq >= @from_seq AND seq < @before_seq
+ORDER BY seq DESC
+LIMIT @lim;
+
+-- name: AuditEventsOfKind :many
+SELECT *
+FROM audit_events
+WHERE kind = @kind AND seq >= @from_seq AND seq < @before_seq
 ORDER BY seq DESC
 LIMIT @lim;
 

@@ -34,42 +34,51 @@ func (q *Queries) AuditChain(ctx context.Context) (AuditChainRow, error) {
 	return i, err
 }
 
+const auditEvent = `-- name: AuditEvent :one
+SELECT seq, at, kind, actor, actor_id, ip, user_agent, request_id, person_id, client_id, grant_id, result, detail, hash
+FROM audit_events
+WHERE seq = $1
+`
+
+func (q *Queries) AuditEvent(ctx context.Context, seq int64) (AuditEvent, error) {
+	row := q.db.QueryRowContext(ctx, auditEvent, seq)
+	var i AuditEvent
+	err := row.Scan(
+		&i.Seq,
+		&i.At,
+		&i.Kind,
+		&i.Actor,
+		&i.ActorID,
+		&i.IP,
+		&i.UserAgent,
+		&i.RequestID,
+		&i.PersonID,
+		&i.ClientID,
+		&i.GrantID,
+		&i.Result,
+		&i.Detail,
+		&i.Hash,
+	)
+	return i, err
+}
+
 const auditEvents = `-- name: AuditEvents :many
 SELECT seq, at, kind, actor, actor_id, ip, user_agent, request_id, person_id, client_id, grant_id, result, detail, hash
 FROM audit_events
-WHERE seq < $1
-  AND (CAST($2 AS text) IS NULL OR person_id = $2)
-  AND (CAST($3 AS text) IS NULL OR client_id = $3)
-  AND (CAST($4 AS text) IS NULL OR grant_id = $4)
-  AND (CAST($5 AS text) IS NULL OR kind = $5)
-  AND at >= $6 AND at < $7
+WHERE seq >= $1 AND seq < $2
 ORDER BY seq DESC
-LIMIT $8
+LIMIT $3
 `
 
 type AuditEventsParams struct {
+	FromSeq   int64
 	BeforeSeq int64
-	PersonID  *string
-	ClientID  *string
-	GrantID   *string
-	Kind      *string
-	Since     int64
-	Until     int64
 	Lim       int32
 }
 
-// Newest first.
+// Newest first, as are those below; each walks along one index.
 func (q *Queries) AuditEvents(ctx context.Context, arg AuditEventsParams) ([]AuditEvent, error) {
-	rows, err := q.db.QueryContext(ctx, auditEvents,
-		arg.BeforeSeq,
-		arg.PersonID,
-		arg.ClientID,
-		arg.GrantID,
-		arg.Kind,
-		arg.Since,
-		arg.Until,
-		arg.Lim,
-	)
+	rows, err := q.db.QueryContext(ctx, auditEvents, arg.FromSeq, arg.BeforeSeq, arg.Lim)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +126,296 @@ LIMIT $2
 // In order, for the walk along the chain.
 func (q *Queries) AuditEventsFrom(ctx context.Context, afterSeq int64, lim int32) ([]AuditEvent, error) {
 	rows, err := q.db.QueryContext(ctx, auditEventsFrom, afterSeq, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditEvent
+	for rows.Next() {
+		var i AuditEvent
+		if err := rows.Scan(
+			&i.Seq,
+			&i.At,
+			&i.Kind,
+			&i.Actor,
+			&i.ActorID,
+			&i.IP,
+			&i.UserAgent,
+			&i.RequestID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.GrantID,
+			&i.Result,
+			&i.Detail,
+			&i.Hash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditEventsOfActor = `-- name: AuditEventsOfActor :many
+SELECT seq, at, kind, actor, actor_id, ip, user_agent, request_id, person_id, client_id, grant_id, result, detail, hash
+FROM audit_events
+WHERE actor_id = $1 AND seq >= $2 AND seq < $3
+ORDER BY seq DESC
+LIMIT $4
+`
+
+type AuditEventsOfActorParams struct {
+	ActorID   string
+	FromSeq   int64
+	BeforeSeq int64
+	Lim       int32
+}
+
+func (q *Queries) AuditEventsOfActor(ctx context.Context, arg AuditEventsOfActorParams) ([]AuditEvent, error) {
+	rows, err := q.db.QueryContext(ctx, auditEventsOfActor,
+		arg.ActorID,
+		arg.FromSeq,
+		arg.BeforeSeq,
+		arg.Lim,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditEvent
+	for rows.Next() {
+		var i AuditEvent
+		if err := rows.Scan(
+			&i.Seq,
+			&i.At,
+			&i.Kind,
+			&i.Actor,
+			&i.ActorID,
+			&i.IP,
+			&i.UserAgent,
+			&i.RequestID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.GrantID,
+			&i.Result,
+			&i.Detail,
+			&i.Hash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditEventsOfClient = `-- name: AuditEventsOfClient :many
+SELECT seq, at, kind, actor, actor_id, ip, user_agent, request_id, person_id, client_id, grant_id, result, detail, hash
+FROM audit_events
+WHERE client_id = $1 AND seq >= $2 AND seq < $3
+ORDER BY seq DESC
+LIMIT $4
+`
+
+type AuditEventsOfClientParams struct {
+	ClientID  string
+	FromSeq   int64
+	BeforeSeq int64
+	Lim       int32
+}
+
+func (q *Queries) AuditEventsOfClient(ctx context.Context, arg AuditEventsOfClientParams) ([]AuditEvent, error) {
+	rows, err := q.db.QueryContext(ctx, auditEventsOfClient,
+		arg.ClientID,
+		arg.FromSeq,
+		arg.BeforeSeq,
+		arg.Lim,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditEvent
+	for rows.Next() {
+		var i AuditEvent
+		if err := rows.Scan(
+			&i.Seq,
+			&i.At,
+			&i.Kind,
+			&i.Actor,
+			&i.ActorID,
+			&i.IP,
+			&i.UserAgent,
+			&i.RequestID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.GrantID,
+			&i.Result,
+			&i.Detail,
+			&i.Hash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditEventsOfGrant = `-- name: AuditEventsOfGrant :many
+SELECT seq, at, kind, actor, actor_id, ip, user_agent, request_id, person_id, client_id, grant_id, result, detail, hash
+FROM audit_events
+WHERE grant_id = $1 AND seq >= $2 AND seq < $3
+ORDER BY seq DESC
+LIMIT $4
+`
+
+type AuditEventsOfGrantParams struct {
+	GrantID   string
+	FromSeq   int64
+	BeforeSeq int64
+	Lim       int32
+}
+
+func (q *Queries) AuditEventsOfGrant(ctx context.Context, arg AuditEventsOfGrantParams) ([]AuditEvent, error) {
+	rows, err := q.db.QueryContext(ctx, auditEventsOfGrant,
+		arg.GrantID,
+		arg.FromSeq,
+		arg.BeforeSeq,
+		arg.Lim,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditEvent
+	for rows.Next() {
+		var i AuditEvent
+		if err := rows.Scan(
+			&i.Seq,
+			&i.At,
+			&i.Kind,
+			&i.Actor,
+			&i.ActorID,
+			&i.IP,
+			&i.UserAgent,
+			&i.RequestID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.GrantID,
+			&i.Result,
+			&i.Detail,
+			&i.Hash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditEventsOfKind = `-- name: AuditEventsOfKind :many
+SELECT seq, at, kind, actor, actor_id, ip, user_agent, request_id, person_id, client_id, grant_id, result, detail, hash
+FROM audit_events
+WHERE kind = $1 AND seq >= $2 AND seq < $3
+ORDER BY seq DESC
+LIMIT $4
+`
+
+type AuditEventsOfKindParams struct {
+	Kind      string
+	FromSeq   int64
+	BeforeSeq int64
+	Lim       int32
+}
+
+func (q *Queries) AuditEventsOfKind(ctx context.Context, arg AuditEventsOfKindParams) ([]AuditEvent, error) {
+	rows, err := q.db.QueryContext(ctx, auditEventsOfKind,
+		arg.Kind,
+		arg.FromSeq,
+		arg.BeforeSeq,
+		arg.Lim,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditEvent
+	for rows.Next() {
+		var i AuditEvent
+		if err := rows.Scan(
+			&i.Seq,
+			&i.At,
+			&i.Kind,
+			&i.Actor,
+			&i.ActorID,
+			&i.IP,
+			&i.UserAgent,
+			&i.RequestID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.GrantID,
+			&i.Result,
+			&i.Detail,
+			&i.Hash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditEventsOfPerson = `-- name: AuditEventsOfPerson :many
+SELECT seq, at, kind, actor, actor_id, ip, user_agent, request_id, person_id, client_id, grant_id, result, detail, hash
+FROM audit_events
+WHERE person_id = $1 AND seq >= $2 AND seq < $3
+ORDER BY seq DESC
+LIMIT $4
+`
+
+type AuditEventsOfPersonParams struct {
+	PersonID  string
+	FromSeq   int64
+	BeforeSeq int64
+	Lim       int32
+}
+
+func (q *Queries) AuditEventsOfPerson(ctx context.Context, arg AuditEventsOfPersonParams) ([]AuditEvent, error) {
+	rows, err := q.db.QueryContext(ctx, auditEventsOfPerson,
+		arg.PersonID,
+		arg.FromSeq,
+		arg.BeforeSeq,
+		arg.Lim,
+	)
 	if err != nil {
 		return nil, err
 	}

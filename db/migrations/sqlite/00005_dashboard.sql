@@ -124,3 +124,7 @@ CREATE INDEX links_person ON links (person_id);
 -- Not null: the person has to choose another password at the next sign-in.
 ALTER TABLE people ADD COLUMN password_expired_at INTEGER;
 CREATE INDEX people_name ON people (name);
+
+-- The log by what happened and by who did it.
+CREATE INDEX audit_events_kind ON audit_events (kind, seq);
+CREATE INDEX audit_events_actor ON audit_events (actor_id, seq);

@@ -83,7 +83,7 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) {
 		s.writeBearerError(w, r, err)
 		return
 	}
-	info, err := s.oauth.UserInfo(r.Context(), token)
+	info, err := s.oauth.UserInfo(r.Context(), token, originOf(r))
 	if err != nil {
 		s.writeBearerError(w, r, err)
 		return

@@ -84,14 +84,15 @@ func (s *Server) mintOpaque(claims *AccessToken) (string, error) {
 }
 
 // readAccessToken gives the claims of a token that this server issued and that has not expired at now. Whether it was
-// revoked is another question, see [Server.accessTokenAlive].
+// revoked is another question, see [Server.accessTokenAlive]. Of a token that is too old, or from the future, the claims come
+// with false.
 func (s *Server) readAccessToken(token string, now time.Time) (*AccessToken, bool) {
 	claims, ok := s.openAccessToken(token)
 	if !ok || claims.Issuer != s.issuer || claims.Expiry == nil || claims.IssuedAt == nil || claims.ID == "" {
 		return nil, false
 	}
 	if !now.Before(claims.Expiry.Time()) || claims.IssuedAt.Time().After(now.Add(time.Minute)) {
-		return nil, false
+		return claims, false
 	}
 	return claims, true
 }

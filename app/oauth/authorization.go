@@ -45,8 +45,14 @@ func (s *Server) Authorize(ctx context.Context, q url.Values, browserHash []byte
 	now := s.clock.Now().Wall
 	client, redirectURI, err := provenClient(q, func(id string) (*Client, error) { return s.liveClient(ctx, id) })
 	if err != nil {
-		return nil, err
+		return nil, s.remember(PathAuthorize, nil, by, err)
 	}
+	progress, err := s.authorize(ctx, q, client, redirectURI, browserHash, who, by, now)
+	return progress, s.remember(PathAuthorize, client, by, err)
+}
+
+// authorize begins an authorization of a client whose redirect URI is proven.
+func (s *Server) authorize(ctx context.Context, q url.Values, client *Client, redirectURI string, browserHash []byte, who *SignedIn, by audit.Origin, now time.Time) (*Progress, error) {
 	p, err := s.readParameters(q, client, redirectURI, now)
 	if err != nil {
 		return nil, s.redirected(p, err)
@@ -75,7 +81,7 @@ func (s *Server) Resume(ctx context.Context, id string, browserHash []byte, who 
 		return nil, err
 	}
 	progress, err := s.proceed(ctx, client, request, who, by, true)
-	return progress, s.redirected(&request.Parameters, err)
+	return progress, s.remember(PathAuthorize, client, by, s.redirected(&request.Parameters, err))
 }
 
 // Pending gives a pending authorization to the browser that began it and does nothing: for the form that signs somebody in,
@@ -99,7 +105,7 @@ func (s *Server) SelectAccount(ctx context.Context, id string, browserHash []byt
 		return nil, endedRequest(err)
 	}
 	progress, err := s.proceed(ctx, client, request, who, by, true)
-	return progress, s.redirected(&request.Parameters, err)
+	return progress, s.remember(PathAuthorize, client, by, s.redirected(&request.Parameters, err))
 }
 
 // Decide takes the person's answer on the consent page. scope is what they left ticked; openid cannot be unticked. When
@@ -107,8 +113,13 @@ func (s *Server) SelectAccount(ctx context.Context, id string, browserHash []byt
 func (s *Server) Decide(ctx context.Context, id string, browserHash []byte, who *SignedIn, allow bool, scope Scope, by audit.Origin) (*Progress, error) {
 	client, request, err := s.pending(ctx, id, browserHash)
 	if err != nil {
-		return nil, err
+		return nil, s.remember(PathAuthorize, nil, by, err)
 	}
+	progress, err := s.decide(ctx, client, request, who, allow, scope, by)
+	return progress, s.remember(PathAuthorize, client, by, err)
+}
+
+func (s *Server) decide(ctx context.Context, client *Client, request *AuthorizationRequest, who *SignedIn, allow bool, scope Scope, by audit.Origin) (*Progress, error) {
 	progress, err := s.proceed(ctx, client, request, who, by, true)
 	if err != nil || progress.Step != StepConsent {
 		return progress, s.redirected(&request.Parameters, err)
@@ -118,7 +129,7 @@ func (s *Server) Decide(ctx context.Context, id string, browserHash []byte, who 
 	by.Actor, by.ActorID = audit.ByPerson, who.PersonID
 	if !allow || len(granted) == 0 {
 		event := audit.Event{At: now, Kind: audit.ConsentDenied, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "denied"}
-		if err := s.store.EndAuthorizationRequest(ctx, id, event); err != nil {
+		if err := s.store.EndAuthorizationRequest(ctx, request.ID, event); err != nil {
 			return nil, s.redirected(&request.Parameters, endedRequest(err))
 		}
 		return nil, s.redirected(&request.Parameters, refuse(AccessDenied, "The person refused."))
@@ -142,7 +153,11 @@ func (s *Server) Decide(ctx context.Context, id string, browserHash []byte, who 
 func (s *Server) liveClient(ctx context.Context, id string) (*Client, error) {
 	client, err := s.store.Client(ctx, id)
 	if errors.Is(err, ErrNotFound) || err == nil && client.DisabledAt != nil {
-		return nil, &Error{Code: InvalidRequest, Err: ErrUnknownClient, Description: "The application is not registered here, or it was disabled.", Detail: "client_id=" + printable(id)}
+		err = &Error{Code: InvalidRequest, Err: ErrUnknownClient, Description: "The application is not registered here, or it was disabled.", Detail: "client_id=" + printable(id)}
+		if client != nil {
+			err = ofClient(client, because(RuleClientDisabled, err))
+		}
+		return nil, err
 	}
 	return client, fault("read client", err)
 }

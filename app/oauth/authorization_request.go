@@ -78,11 +78,11 @@ func provenClient(q url.Values, find func(id string) (*Client, error)) (*Client,
 	}
 	requested, err := single(q, "redirect_uri")
 	if err != nil {
-		return nil, "", err
+		return nil, "", ofClient(client, err)
 	}
 	redirectURI, err := client.redirectURI(requested)
 	if err != nil {
-		return nil, "", err
+		return nil, "", ofClient(client, err)
 	}
 	return client, redirectURI, nil
 }
@@ -209,7 +209,7 @@ func (p *Parameters) readScope(r *registry, q url.Values, client *Client) error 
 		})
 	}
 	if len(p.Scope) == 0 {
-		return refuse(InvalidScope, "None of the scopes asked for is known and allowed for this client.")
+		return scopeRefused(RuleScopeNone, "None of the scopes asked for is known and allowed for this client.")
 	}
 	return nil
 }

@@ -28,14 +28,14 @@ func (s *Server) AuthenticateClient(ctx context.Context, credentials ClientCrede
 	}
 	now := s.clock.Now()
 	matches := secretMatches(client, credentials.Secret, now.Deadline)
-	why := ""
+	why, rule := "", RuleWrongSecret
 	switch {
 	case client == nil:
 		why = "unknown client"
 	case client.Public():
 		// A secret that a public client sends proves nothing and is ignored, RFC 8252 §8.5.
 	case credentials.Method != client.AuthMethod:
-		why = "came with " + string(credentials.Method) + ", registered for " + string(client.AuthMethod)
+		rule, why = RuleWrongMethod, "came with "+string(credentials.Method)+", registered for "+string(client.AuthMethod)
 	case !matches:
 		why = "wrong secret"
 	}
@@ -45,7 +45,11 @@ func (s *Server) AuthenticateClient(ctx context.Context, credentials ClientCrede
 	if client != nil && s.behind.first("auth:"+client.ID+by.IP, now.Wall) {
 		s.behind.event(audit.Event{At: now.Wall, Kind: audit.ClientAuthFailed, Origin: by, ClientID: client.ID, Result: why})
 	}
-	return nil, refusef(InvalidClient, "Client authentication failed.", "client_id=%q: %s", printable(credentials.ClientID), why)
+	err = refusef(InvalidClient, "Client authentication failed.", "client_id=%q: %s", printable(credentials.ClientID), why)
+	if client == nil {
+		return nil, err
+	}
+	return nil, ofClient(client, because(rule, err))
 }
 
 // secretMatches compares in constant time with both secrets that may live at once.

@@ -11,9 +11,11 @@ import (
 )
 
 // errCode is the one answer to every code that cannot be redeemed, so that it tells nothing about it.
-func errCode(detail string) error {
-	return refusef(InvalidGrant, "The authorization code is invalid, expired, used before, or was issued for another request.", "%s", detail)
+func errCode(rule Rule, detail string) error {
+	return because(rule, &Error{Code: InvalidGrant, Description: codeRefused, Detail: detail})
 }
+
+const codeRefused = "The authorization code is invalid, expired, used before, or was issued for another request."
 
 // redeemCode answers the grant of RFC 6749 §4.1.3. Each condition is checked alone; a code that another client, verifier or
 // redirect URI comes with is not spent.
@@ -24,14 +26,20 @@ func (s *Server) redeemCode(ctx context.Context, client *Client, r *TokenRequest
 	now := s.clock.Now()
 	code, err := s.store.Code(ctx, hashSecret(r.Code))
 	if errors.Is(err, ErrNotFound) {
-		return nil, errCode("unknown code")
+		return nil, &Error{Code: InvalidGrant, Description: codeRefused, Detail: "unknown code", garbage: true}
 	}
 	if err != nil {
 		return nil, fault("read code", err)
 	}
 	if code.ClientID != client.ID {
-		return nil, errCode("code of another client")
+		return nil, errCode(RuleCodeClient, "code of another client")
 	}
+	response, err := s.redeemKnown(ctx, client, code, r, now)
+	return response, ofCode(code, err)
+}
+
+// redeemKnown decides on a code that was issued to this client.
+func (s *Server) redeemKnown(ctx context.Context, client *Client, code *AuthorizationCode, r *TokenRequest, now Instant) (*TokenResponse, error) {
 	if err := s.provesCode(ctx, client, code, r); err != nil {
 		return nil, err
 	}
@@ -39,17 +47,17 @@ func (s *Server) redeemCode(ctx context.Context, client *Client, r *TokenRequest
 		return nil, s.codeReplayed(ctx, code, r, now.Wall)
 	}
 	if !now.Deadline.Before(code.ExpiresAt) {
-		return nil, errCode("expired code")
+		return nil, errCode(RuleCodeExpired, "expired code")
 	}
 	owner, err := s.store.Owner(ctx, code.PersonID)
 	if errors.Is(err, ErrNotFound) {
-		return nil, errCode("deleted person")
+		return nil, errCode(RuleCodePerson, "deleted person")
 	}
 	if err != nil {
 		return nil, fault("read owner", err)
 	}
 	if owner.Disabled || coveredBy(code.CreatedAt, owner.GrantsRevokedBefore) || coveredBy(code.CreatedAt, client.GrantsRevokedBefore) {
-		return nil, errCode("the person was disabled, or everything was revoked, since the code was issued")
+		return nil, errCode(RuleCodePerson, "the person was disabled, or everything was revoked, since the code was issued")
 	}
 	return s.redeem(ctx, client, owner, code, r, now)
 }
@@ -58,16 +66,16 @@ func (s *Server) redeemCode(ctx context.Context, client *Client, r *TokenRequest
 // a verifier cannot be guessed.
 func (s *Server) provesCode(ctx context.Context, client *Client, code *AuthorizationCode, r *TokenRequest) error {
 	if code.Tries >= maxCodeTries {
-		return errCode("too many tries")
+		return errCode(RuleCodeTries, "too many tries")
 	}
-	why := ""
+	why, rule := "", RuleCodeRedirectURI
 	switch {
 	case r.RedirectURI != "" && r.RedirectURI != code.RedirectURI:
 		why = "another redirect_uri"
 	case r.RedirectURI == "" && (client.RedirectURIRequired || code.CodeChallenge == ""):
 		why = "redirect_uri is missing" // RFC 6749 §4.1.3; OAuth 2.1 §10.2 leaves it out because PKCE proves the same
 	case !verifierMatches(code.CodeChallenge, r.CodeVerifier):
-		why = "code_verifier does not match"
+		rule, why = RuleCodeVerifier, "code_verifier does not match"
 	default:
 		return nil
 	}
@@ -76,7 +84,7 @@ func (s *Server) provesCode(ctx context.Context, client *Client, code *Authoriza
 			return fault("count a try", err)
 		}
 	}
-	return errCode(why)
+	return errCode(rule, why)
 }
 
 // codeReplayed answers a code that comes a second time with everything right: somebody else has it, so what was issued for it
@@ -86,7 +94,7 @@ func (s *Server) codeReplayed(ctx context.Context, code *AuthorizationCode, r *T
 	if _, err := s.store.RevokeGrant(ctx, code.GrantID, RevokedCodeReplay, now, event); err != nil && !errors.Is(err, ErrNotFound) {
 		return fault("revoke the grant of a replayed code", err)
 	}
-	return errCode("code used before")
+	return errCode(RuleCodeSpent, "code used before")
 }
 
 // redeem makes the grant: tokens are signed first, then everything is written at once.
@@ -102,7 +110,7 @@ func (s *Server) redeem(ctx context.Context, client *Client, owner *Owner, code 
 		return nil, err
 	}
 	if len(t.scope) == 0 {
-		return nil, refuse(InvalidScope, "None of the granted scopes is left.")
+		return nil, scopeRefused(RuleScopeNone, "None of the granted scopes is left.")
 	}
 	response, err := s.issue(client, &g, t, code.Nonce, now.Wall)
 	if err != nil {

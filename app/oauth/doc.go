@@ -63,6 +63,7 @@
 //	RFC 6749 §6                          refresh.go
 //	RFC 6750 §3.1                        error.go, userinfo.go
 //	RFC 7009 §2.1                        revocation.go
+//	RFC 7009 §2.2                        revocation.go
 //	RFC 7009 §2.2.1                      error.go
 //	RFC 7515 §4.1.11                     access_token.go
 //	RFC 7515 §7.1                        access_token.go

@@ -33,14 +33,19 @@ type Introspection struct {
 // tokens for its resource, a client about its own tokens. A token that the caller is not entitled to is inactive to it.
 func (s *Server) Introspect(ctx context.Context, credentials ClientCredentials, token string, by audit.Origin) (*Introspection, error) {
 	client, err := s.AuthenticateClient(ctx, credentials, by)
-	if err != nil {
-		return nil, err
+	var answer *Introspection
+	if err == nil {
+		answer, err = s.introspect(ctx, client, token)
 	}
+	return answer, s.remember(PathIntrospect, client, by, err)
+}
+
+func (s *Server) introspect(ctx context.Context, client *Client, token string) (*Introspection, error) {
 	if client.Public() {
-		return nil, refusef(InvalidClient, "Client authentication failed.", "client_id=%q: a public client cannot introspect", client.ID)
+		return nil, because(RuleClientPublic, refusef(InvalidClient, "Client authentication failed.", "client_id=%q: a public client cannot introspect", client.ID))
 	}
 	if client.DisabledAt != nil {
-		return nil, refuse(UnauthorizedClient, "The client is disabled.")
+		return nil, because(RuleClientDisabled, refuse(UnauthorizedClient, "The client is disabled."))
 	}
 	if token == "" {
 		return nil, refuse(InvalidRequest, "The token is missing.")
@@ -116,7 +121,7 @@ func (s *Server) introspectRefreshToken(ctx context.Context, client *Client, raw
 		return nil, fault("read refresh token", err)
 	}
 	now := s.clock.Now()
-	if state.ClientID != client.ID || state.ended(now) != "" || state.judge(token, client.Policy, now) != verdictCurrent {
+	if state.ClientID != client.ID || state.hasEnded(now) || state.judge(token, client.Policy, now) != verdictCurrent {
 		return &Introspection{}, nil
 	}
 	return &Introspection{

@@ -14,11 +14,11 @@ func checkChallenge(challenge, method string, waived bool) error {
 	case challenge == "" && method == "" && waived:
 		return nil
 	case challenge == "":
-		return refuse(InvalidRequest, "The code_challenge is missing (PKCE, RFC 7636).")
+		return because(RulePKCE, refuse(InvalidRequest, "The code_challenge is missing (PKCE, RFC 7636)."))
 	case method != "S256":
-		return refuse(InvalidRequest, "The code_challenge_method must be S256.")
+		return because(RulePKCE, refuse(InvalidRequest, "The code_challenge_method must be S256."))
 	case len(challenge) != 43 || !isBase64URL(challenge):
-		return refuse(InvalidRequest, "The code_challenge must be 43 characters of base64url.")
+		return because(RulePKCE, refuse(InvalidRequest, "The code_challenge must be 43 characters of base64url."))
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func (c *Client) redirectURI(requested string) (string, error) {
 		if len(c.RedirectURIs) == 1 {
 			return c.RedirectURIs[0], nil
 		}
-		return "", &Error{Code: InvalidRequest, Err: ErrRedirectURI, Description: "The redirect_uri is missing, and the application has not registered exactly one."}
+		return "", because(RuleRedirectURIMissing, &Error{Code: InvalidRequest, Err: ErrRedirectURI, Description: "The redirect_uri is missing, and the application has not registered exactly one."})
 	}
 	for _, registered := range c.RedirectURIs {
 		if matchRedirectURI(registered, requested) {
@@ -154,6 +154,6 @@ func (c *Client) redirectURI(requested string) (string, error) {
 	if u, err := url.Parse(requested); err == nil {
 		host = u.Scheme + "://" + u.Host // the whole URI may hold what is nobody's business
 	}
-	return "", &Error{Code: InvalidRequest, Err: ErrRedirectURI, Description: "The redirect_uri is not one that the application has registered.",
-		Detail: "client_id=" + c.ID + " redirect_uri at " + printable(host)}
+	return "", because(RuleRedirectURI, &Error{Code: InvalidRequest, Err: ErrRedirectURI, Description: "The redirect_uri is not one that the application has registered.",
+		Detail: "client_id=" + c.ID + " redirect_uri at " + printable(host)})
 }

@@ -11,9 +11,11 @@ import (
 
 // errRefreshToken is the one answer to every refresh token that is not accepted: nobody learns whether it is unknown,
 // expired, revoked or reused.
-func errRefreshToken(detail string) error {
-	return refusef(InvalidGrant, "The refresh token is invalid, expired or revoked. The person must sign in again.", "%s", detail)
+func errRefreshToken(rule Rule, detail string) error {
+	return because(rule, refusef(InvalidGrant, refreshTokenRefused, "%s", detail))
 }
+
+const refreshTokenRefused = "The refresh token is invalid, expired or revoked. The person must sign in again."
 
 // refresh answers the grant of RFC 6749 §6. The checks stand in their normative order (requirements.md 2.2); each failure
 // before the last leaves the stored token as it was. Steps 1 to 9 run on a snapshot; the write repeats what they stood
@@ -24,31 +26,37 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 	}
 	token, err := parseRefreshToken(r.RefreshToken, s.keys().tokenKey)
 	if err != nil {
-		return nil, errRefreshToken("not a token of this server")
+		return nil, &Error{Code: InvalidGrant, Description: refreshTokenRefused, Detail: "not a token of this server", garbage: true}
 	}
 	state, err := s.store.RefreshState(ctx, token.id)
 	if errors.Is(err, ErrNotFound) {
 		s.noteStranger(audit.TokenOrphan, client, "", token, r)
-		return nil, errRefreshToken("orphan: genuine, but its grant is not stored")
+		return nil, errRefreshToken(RuleTokenOrphan, "orphan: genuine, but its grant is not stored")
 	}
 	if err != nil {
 		return nil, fault("read refresh token", err)
 	}
 	if state.ClientID != client.ID {
 		s.noteStranger(audit.TokenMismatch, client, state.ID, token, r)
-		return nil, errRefreshToken("client_mismatch: the token belongs to another client")
+		return nil, ofToken(state, token, client.Policy, s.clock.Now(), errRefreshToken(RuleTokenClient, "client_mismatch: the token belongs to another client"))
 	}
 	if state.ClientVersion != client.Version {
 		return nil, ErrConflict // an admin changed the client since it authenticated: decide on what it is now
 	}
 	now := s.clock.Now()
-	if why := state.ended(now); why != "" {
-		return nil, s.refused(state, token, r, now, why)
+	response, err := s.refreshGenuine(ctx, client, state, token, r, now)
+	return response, ofToken(state, token, client.Policy, now, err)
+}
+
+// refreshGenuine decides on a token that is this server's and its presenter's.
+func (s *Server) refreshGenuine(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) (*TokenResponse, error) {
+	if rule, why := state.ended(now); why != "" {
+		return nil, s.refused(state, token, r, now, rule, why)
 	}
 	v := state.judge(token, client.Policy, now)
 	if !r.counted && (v == verdictCurrent || v == verdictReplay) {
 		if wait, ok := s.limiter.allow(state.ID, client.Policy.RefreshLimit, now.Wall); !ok {
-			return nil, &Error{Code: TemporarilyUnavailable, RetryAfter: wait, Description: "Too many refreshes of this sign-in. Nothing has changed; try again later."}
+			return nil, because(RuleTokenLimit, &Error{Code: TemporarilyUnavailable, RetryAfter: wait, Description: "Too many refreshes of this sign-in. Nothing has changed; try again later."})
 		}
 		r.counted = true
 	}
@@ -67,20 +75,25 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 }
 
 // ended says why a grant cannot be refreshed whatever the generation, or "".
-func (s *RefreshState) ended(now Instant) string {
+func (s *RefreshState) ended(now Instant) (Rule, string) {
 	switch {
 	case s.RevokedAt != nil:
-		return "revoked: " + string(s.RevokedReason)
+		return RuleTokenRevoked, "revoked: " + string(s.RevokedReason)
 	case s.Owner.Disabled:
-		return "revoked: the person is disabled"
+		return RuleTokenPerson, "revoked: the person is disabled"
 	case !s.Alive():
-		return "revoked: everything of this person or client was revoked"
+		return RuleTokenCovered, "revoked: everything of this person or client was revoked"
 	case !now.Deadline.Before(s.AbsoluteDeadline):
-		return "expired: absolute lifetime"
+		return RuleTokenAbsolute, "expired: absolute lifetime"
 	case !now.Deadline.Before(s.IdleDeadline):
-		return "expired: idle lifetime"
+		return RuleTokenIdle, "expired: idle lifetime"
 	}
-	return ""
+	return "", ""
+}
+
+func (s *RefreshState) hasEnded(now Instant) bool {
+	_, why := s.ended(now)
+	return why != ""
 }
 
 // verdict is what a genuine token of a living grant turns out to be.
@@ -144,7 +157,7 @@ func (s *Server) rotate(ctx context.Context, client *Client, state *RefreshState
 		s.behind.putReplays(state.TokenID, replays)
 		return nil, fault("rotate refresh token", err)
 	}
-	s.behind.count(state.ID, now.Wall, DayCount{Rotations: 1})
+	s.behind.refreshed(state, now.Wall)
 	s.noteUse(state, token, t, r, now)
 	return response, nil
 }
@@ -179,15 +192,15 @@ func (s *Server) replay(ctx context.Context, client *Client, state *RefreshState
 		return nil, s.noteError(state, token, r, now, err)
 	}
 	if !s.replays.add(replayKey{state.TokenID, token.generation}) {
-		return nil, s.refused(state, token, r, now, "replayed too often within its window")
+		return nil, s.refused(state, token, r, now, RuleTokenReplayed, "replayed too often within its window")
 	}
 	key, ok := s.windows.find(state.WindowKeyID)
 	if !ok {
-		return nil, s.refused(state, token, r, now, "the window key is lost")
+		return nil, s.refused(state, token, r, now, RuleTokenKeyLost, "the window key is lost")
 	}
 	next := token.successor(state.Nonce, s.keys().derive, key.Key, state.RotatedAt)
 	if !sameHash(next.hash(), state.CurrentHash) {
-		return nil, s.refused(state, token, r, now, "the successor cannot be derived again: the derive key is lost")
+		return nil, s.refused(state, token, r, now, RuleTokenKeyLost, "the successor cannot be derived again: the derive key is lost")
 	}
 	response, err := s.issue(client, &state.Grant, t, "", now.Wall)
 	if err != nil {
@@ -216,7 +229,7 @@ func (s *Server) renew(ctx context.Context, client *Client, state *RefreshState,
 			return nil, fault("renew refresh token", err)
 		}
 	}
-	s.behind.count(state.ID, now.Wall, DayCount{Rotations: 1})
+	s.behind.refreshed(state, now.Wall)
 	s.noteUse(state, token, t, r, now)
 	return response, nil
 }
@@ -233,32 +246,37 @@ func (s *Server) reuse(ctx context.Context, client *Client, state *RefreshState,
 		event.Kind, event.Result = audit.TokenReuseReport, "refused"
 		if s.behind.first("report:"+state.ID, now.Wall) {
 			s.behind.event(event)
+			s.behind.superseded(state, token.generation, now.Wall, Count{Reuses: 1})
 		}
-		return s.refused(state, token, r, now, "reuse of generation "+decimal(token.generation)+", reported")
+		return s.refused(state, token, r, now, RuleTokenReported, "reuse of generation "+decimal(token.generation)+", reported")
 	}
 	if err := s.store.RevokeReused(ctx, state, class, now.Wall, event); err != nil {
 		return fault("revoke reused grant", err)
 	}
-	s.behind.count(state.ID, now.Wall, DayCount{Refusals: 1})
-	return errRefreshToken("reuse of generation " + decimal(token.generation) + " of " + decimal(state.Generation) + ", class " + string(class) + ": grant revoked")
+	s.behind.refused(client.ID, state.ID, now.Wall)
+	s.behind.superseded(state, token.generation, now.Wall, Count{Reuses: 1})
+	return errRefreshToken(RuleTokenReuse, "reuse of generation "+decimal(token.generation)+" of "+decimal(state.Generation)+", class "+string(class)+": grant revoked")
 }
 
 // refusedGenuine answers verdicts that revoke nothing but that an admin should see.
 func (s *Server) refusedGenuine(v verdict, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) error {
-	kind, why := audit.TokenFuture, "after_restore: newer than what is stored"
+	kind, rule, why := audit.TokenFuture, RuleTokenFuture, "after_restore: newer than what is stored"
 	switch v {
 	case verdictFork:
-		kind, why = audit.TokenFork, "fork: the right generation with another secret"
+		kind, rule, why = audit.TokenFork, RuleTokenFork, "fork: the right generation with another secret"
 	case verdictStale:
-		kind, why = audit.TokenReuseReport, "stale: an older generation that was issued a short while ago"
+		kind, rule, why = audit.TokenReuseReport, RuleTokenStale, "stale: an older generation that was issued a short while ago"
 	}
 	if s.behind.first(string(kind)+state.ID, now.Wall) {
+		if v == verdictStale {
+			s.behind.superseded(state, token.generation, now.Wall, Count{})
+		}
 		s.behind.event(audit.Event{
 			At: now.Wall, Kind: kind, Origin: r.By, PersonID: state.PersonID, ClientID: client.ID, GrantID: state.ID, Result: "refused",
 			Detail: audit.Details("generation", decimal(token.generation), "of", decimal(state.Generation)),
 		})
 	}
-	return s.refused(state, token, r, now, why)
+	return s.refused(state, token, r, now, rule, why)
 }
 
 // refreshTarget applies the policy of now to what was granted: person, client, scope and resource may all have changed
@@ -274,7 +292,7 @@ func (s *Server) refreshTarget(ctx context.Context, client *Client, state *Refre
 		if _, err := s.store.RevokeGrant(ctx, state.ID, RevokedScope, now.Wall, event); err != nil {
 			return target{}, fault("revoke grant", err)
 		}
-		return target{}, errRefreshToken("revoked: offline_access was taken from the client")
+		return target{}, errRefreshToken(RuleTokenOfflineGone, "revoked: offline_access was taken from the client")
 	}
 	left := s.scopeNow(client, state.Scope)
 	if client.Policy.ScopesOnRefresh != nil {
@@ -283,7 +301,7 @@ func (s *Server) refreshTarget(ctx context.Context, client *Client, state *Refre
 	scope := left
 	if len(asked) > 0 {
 		if !left.Covers(asked) {
-			return target{}, refuse(InvalidScope, "The scope is wider than what was granted, or parts of it are not available any more.")
+			return target{}, scopeRefused(RuleScopeWider, "The scope is wider than what was granted, or parts of it are not available any more.")
 		}
 		scope = left.Intersect(asked)
 	}
@@ -292,7 +310,7 @@ func (s *Server) refreshTarget(ctx context.Context, client *Client, state *Refre
 		return target{}, err
 	}
 	if len(t.scope) == 0 {
-		return target{}, refuse(InvalidScope, "None of the granted scopes is left.")
+		return target{}, scopeRefused(RuleScopeNone, "None of the granted scopes is left.")
 	}
 	return t, nil
 }

@@ -10,9 +10,9 @@ import (
 )
 
 // refused notes a refusal of a genuine token for the timeline of its grant and gives the answer.
-func (s *Server) refused(state *RefreshState, token *refreshToken, r *TokenRequest, now Instant, why string) error {
+func (s *Server) refused(state *RefreshState, token *refreshToken, r *TokenRequest, now Instant, rule Rule, why string) error {
 	s.noteRefusal(state, token, r, now, why)
-	return errRefreshToken(why)
+	return errRefreshToken(rule, why)
 }
 
 // noteError notes a refusal by scope, resource or policy, and gives the error unchanged. A fault is not a refusal.
@@ -30,7 +30,7 @@ func (s *Server) noteRefusal(state *RefreshState, token *refreshToken, r *TokenR
 	if !s.behind.first("refused:"+state.ID+why, now.Wall) {
 		return
 	}
-	s.behind.count(state.ID, now.Wall, DayCount{Refusals: 1})
+	s.behind.refused(state.ClientID, state.ID, now.Wall)
 	s.behind.moment(Moment{
 		GrantID: state.ID, At: now.Wall, Kind: MomentRefused, Generation: token.generation,
 		IP: r.By.IP, UserAgent: r.By.UserAgent, Detail: why, RequestID: r.By.RequestID,
@@ -60,6 +60,7 @@ func (s *Server) noteUse(state *RefreshState, token *refreshToken, t target, r *
 func (s *Server) noteStranger(kind audit.Kind, client *Client, grantID string, token *refreshToken, r *TokenRequest) {
 	now := s.clock.Now().Wall
 	if s.behind.first(string(kind)+client.ID+encodeB64(token.id[:]), now) {
+		s.behind.refused(client.ID, "", now)
 		s.behind.event(audit.Event{At: now, Kind: kind, Origin: r.By, ClientID: client.ID, GrantID: grantID, Result: "refused",
 			Detail: audit.Details("generation", decimal(token.generation))})
 	}

@@ -15,9 +15,13 @@ import (
 // answered like one that was revoked, and nothing happens. The hint is not needed: tokens say what they are.
 func (s *Server) Revoke(ctx context.Context, credentials ClientCredentials, token string, by audit.Origin) error {
 	client, err := s.AuthenticateClient(ctx, credentials, by)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.revoke(ctx, client, token, by)
 	}
+	return s.remember(PathRevoke, client, by, err)
+}
+
+func (s *Server) revoke(ctx context.Context, client *Client, token string, by audit.Origin) error {
 	by.Actor, by.ActorID = audit.ByClient, client.ID
 	if token == "" {
 		return refuse(InvalidRequest, "The token is missing.")
@@ -53,6 +57,9 @@ func (s *Server) revokeRefreshToken(ctx context.Context, client *Client, raw str
 		return fault("read refresh token", err)
 	}
 	if state.ClientID != client.ID {
+		// The client hears that all is well (RFC 7009 §2.2); an admin may want to know why nothing happened.
+		quiet := because(RuleTokenClient, &Error{Detail: "client_mismatch: the token belongs to another client, nothing was revoked"})
+		_ = s.remember(PathRevoke, client, by, ofToken(state, token, client.Policy, s.clock.Now(), quiet))
 		return nil
 	}
 	now := s.clock.Now().Wall

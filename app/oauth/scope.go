@@ -74,6 +74,11 @@ func (s Scope) Union(other Scope) Scope {
 // Equal compares as sets.
 func (s Scope) Equal(other Scope) bool { return len(s) == len(other) && s.Covers(other) }
 
+// scopeRefused names the rule of a scope that cannot be had.
+func scopeRefused(rule Rule, description string) error {
+	return because(rule, refuse(InvalidScope, description))
+}
+
 func (s Scope) filter(keep func(string) bool) Scope {
 	var kept Scope
 	for _, t := range s {

@@ -40,10 +40,16 @@ const maxRetries = 20
 // type leaves what is stored as it was until all have passed.
 func (s *Server) Token(ctx context.Context, r TokenRequest) (*TokenResponse, error) {
 	client, err := s.AuthenticateClient(ctx, r.Client, r.By)
-	if err != nil {
-		return nil, err
+	var response *TokenResponse
+	if err == nil {
+		r.By.Actor, r.By.ActorID = audit.ByClient, client.ID
+		response, err = s.answer(ctx, client, &r)
 	}
-	r.By.Actor, r.By.ActorID = audit.ByClient, client.ID
+	return response, s.remember(PathToken, client, r.By, err)
+}
+
+// answer answers a client that has authenticated.
+func (s *Server) answer(ctx context.Context, client *Client, r *TokenRequest) (*TokenResponse, error) {
 	if r.GrantType == "" {
 		return nil, refuse(InvalidRequest, "The grant_type is missing.")
 	}
@@ -53,20 +59,21 @@ func (s *Server) Token(ctx context.Context, r TokenRequest) (*TokenResponse, err
 		return nil, refusef(UnsupportedGrantType, "The grant_type is not supported.", "client_id=%s grant_type=%s", client.ID, printable(r.GrantType))
 	}
 	if client.DisabledAt != nil {
-		return nil, refusef(UnauthorizedClient, "The client is disabled.", "client_id=%s", client.ID)
+		return nil, because(RuleClientDisabled, refusef(UnauthorizedClient, "The client is disabled.", "client_id=%s", client.ID))
 	}
 	if !client.Allows(r.GrantType) {
 		return nil, refusef(UnauthorizedClient, "The client may not use this grant_type.", "client_id=%s grant_type=%s", client.ID, r.GrantType)
 	}
 	for range maxRetries {
 		var response *TokenResponse
+		var err error
 		switch r.GrantType {
 		case GrantAuthorizationCode:
-			response, err = s.redeemCode(ctx, client, &r)
+			response, err = s.redeemCode(ctx, client, r)
 		case GrantRefreshToken:
-			response, err = s.refresh(ctx, client, &r)
+			response, err = s.refresh(ctx, client, r)
 		case GrantClientCredentials:
-			response, err = s.clientCredentials(client, &r)
+			response, err = s.clientCredentials(client, r)
 		}
 		if !errors.Is(err, ErrConflict) {
 			return response, err

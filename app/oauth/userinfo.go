@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"regrant/app/audit"
 )
 
 // UserInfo is what the userinfo endpoint tells, OpenID Connect Core §5.3 and OpenID Connect Core §5.4.
@@ -16,34 +18,44 @@ type UserInfo struct {
 
 // UserInfo answers a bearer of an access token with openid that is meant for this server. An error is [InvalidToken] or
 // [InsufficientScope], RFC 6750 §3.1.
-func (s *Server) UserInfo(ctx context.Context, token string) (*UserInfo, error) {
-	invalid := func(detail string) error {
-		return refusef(InvalidToken, "The access token is invalid, expired or revoked.", "%s", detail)
-	}
+func (s *Server) UserInfo(ctx context.Context, token string, by audit.Origin) (*UserInfo, error) {
 	claims, ok := s.readAccessToken(token, s.clock.Now().Wall)
-	if !ok {
-		return nil, invalid("not a token of this server, or expired")
+	if claims == nil {
+		return nil, errAccessToken(RuleAccessExpired, "not a token of this server")
+	}
+	info, err := s.userInfo(ctx, claims, ok)
+	return info, s.remember(PathUserInfo, nil, by, ofAccessToken(claims, err))
+}
+
+// errAccessToken is the one answer to every access token that is not accepted, RFC 6750 §3.1.
+func errAccessToken(rule Rule, detail string) error {
+	return because(rule, &Error{Code: InvalidToken, Description: "The access token is invalid, expired or revoked.", Detail: detail})
+}
+
+func (s *Server) userInfo(ctx context.Context, claims *AccessToken, valid bool) (*UserInfo, error) {
+	if !valid {
+		return nil, errAccessToken(RuleAccessExpired, "expired")
 	}
 	scope, err := ParseScope(claims.Scope)
 	if err != nil {
-		return nil, invalid("malformed scope")
+		return nil, errAccessToken(RuleAccessScope, "malformed scope")
 	}
 	alive, err := s.accessTokenAlive(ctx, claims)
 	if err != nil {
 		return nil, err
 	}
 	if !alive {
-		return nil, invalid("revoked")
+		return nil, errAccessToken(RuleAccessRevoked, "revoked")
 	}
 	if !scope.Has(ScopeOpenID) {
-		return nil, refuse(InsufficientScope, "The access token does not have the scope openid.")
+		return nil, because(RuleAccessScope, refuse(InsufficientScope, "The access token does not have the scope openid."))
 	}
 	if !slices.Contains(claims.Audience, s.issuer) || claims.GrantID == "" {
-		return nil, invalid("the audience is another one")
+		return nil, errAccessToken(RuleAccessAudience, "the audience is another one")
 	}
 	owner, err := s.store.Owner(ctx, claims.Subject)
 	if errors.Is(err, ErrNotFound) {
-		return nil, invalid("the person is deleted")
+		return nil, errAccessToken(RuleAccessRevoked, "the person is deleted")
 	}
 	if err != nil {
 		return nil, fault("read owner", err)

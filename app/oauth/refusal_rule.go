@@ -1,0 +1,101 @@
+package oauth
+
+// Rule names what a request did not keep to. The names are stable: they stand in stored refusals and have a text each.
+type Rule string
+
+// The rules. What has none of its own goes by its code, see [ruleOf].
+const (
+	RuleWrongSecret        Rule = "client.wrong_secret"
+	RuleWrongMethod        Rule = "client.wrong_method"
+	RuleClientDisabled     Rule = "client.disabled"
+	RuleClientGrantType    Rule = "client.grant_type"
+	RuleClientPublic       Rule = "client.public"
+	RuleRequest            Rule = "request.invalid"
+	RuleGrantType          Rule = "request.grant_type"
+	RuleResponseType       Rule = "request.response_type"
+	RuleUnsupported        Rule = "request.unsupported"
+	RuleTokenType          Rule = "request.token_type"
+	RuleScope              Rule = "scope.invalid"
+	RuleScopeWider         Rule = "scope.wider"
+	RuleScopeNone          Rule = "scope.none_left"
+	RuleResource           Rule = "resource.invalid"
+	RuleRedirectURI        Rule = "redirect_uri.not_registered"
+	RuleRedirectURIMissing Rule = "redirect_uri.missing"
+	RulePKCE               Rule = "pkce.challenge"
+	RuleSignInNeeded       Rule = "authorization.sign_in_needed"
+	RuleConsentNeeded      Rule = "authorization.consent_needed"
+	RuleAuthentication     Rule = "authorization.authentication"
+	RuleDenied             Rule = "authorization.denied"
+
+	RuleCodeClient      Rule = "code.client_mismatch"
+	RuleCodeRedirectURI Rule = "code.redirect_uri"
+	RuleCodeVerifier    Rule = "code.verifier"
+	RuleCodeTries       Rule = "code.too_many_tries"
+	RuleCodeSpent       Rule = "code.spent"
+	RuleCodeExpired     Rule = "code.expired"
+	RuleCodePerson      Rule = "code.person"
+
+	RuleTokenOrphan      Rule = "refresh_token.orphan"
+	RuleTokenClient      Rule = "refresh_token.client_mismatch"
+	RuleTokenRevoked     Rule = "refresh_token.revoked"
+	RuleTokenPerson      Rule = "refresh_token.person_disabled"
+	RuleTokenCovered     Rule = "refresh_token.revoked_with_all"
+	RuleTokenAbsolute    Rule = "refresh_token.expired_absolute"
+	RuleTokenIdle        Rule = "refresh_token.expired_idle"
+	RuleTokenReuse       Rule = "refresh_token.reuse"
+	RuleTokenReported    Rule = "refresh_token.reuse_reported"
+	RuleTokenStale       Rule = "refresh_token.stale"
+	RuleTokenFork        Rule = "refresh_token.fork"
+	RuleTokenFuture      Rule = "refresh_token.after_restore"
+	RuleTokenReplayed    Rule = "refresh_token.replayed_too_often"
+	RuleTokenKeyLost     Rule = "refresh_token.successor_lost"
+	RuleTokenLimit       Rule = "refresh_token.too_many"
+	RuleTokenOfflineGone Rule = "refresh_token.offline_access_removed"
+
+	RuleAccessExpired  Rule = "access_token.expired"
+	RuleAccessRevoked  Rule = "access_token.revoked"
+	RuleAccessAudience Rule = "access_token.audience"
+	RuleAccessScope    Rule = "access_token.scope"
+)
+
+// Rules gives every rule, in the order in which they are declared.
+func Rules() []Rule {
+	return []Rule{
+		RuleWrongSecret, RuleWrongMethod, RuleClientDisabled, RuleClientGrantType, RuleClientPublic, RuleRequest, RuleGrantType,
+		RuleResponseType, RuleUnsupported, RuleTokenType, RuleScope, RuleScopeWider, RuleScopeNone, RuleResource, RuleRedirectURI,
+		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied,
+		RuleCodeClient, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson,
+		RuleTokenOrphan, RuleTokenClient, RuleTokenRevoked, RuleTokenPerson, RuleTokenCovered, RuleTokenAbsolute, RuleTokenIdle,
+		RuleTokenReuse, RuleTokenReported, RuleTokenStale, RuleTokenFork, RuleTokenFuture, RuleTokenReplayed, RuleTokenKeyLost,
+		RuleTokenLimit, RuleTokenOfflineGone, RuleAccessExpired, RuleAccessRevoked, RuleAccessAudience, RuleAccessScope,
+	}
+}
+
+// ruleOf is the rule of an error that names none.
+func ruleOf(code Code) Rule {
+	switch code {
+	case UnauthorizedClient:
+		return RuleClientGrantType
+	case UnsupportedGrantType:
+		return RuleGrantType
+	case UnsupportedResponseType:
+		return RuleResponseType
+	case UnsupportedTokenType:
+		return RuleTokenType
+	case RequestNotSupported, RequestURINotSupported, RegistrationNotSupported:
+		return RuleUnsupported
+	case InvalidScope:
+		return RuleScope
+	case InvalidTarget:
+		return RuleResource
+	case LoginRequired:
+		return RuleSignInNeeded
+	case ConsentRequired:
+		return RuleConsentNeeded
+	case UnmetAuthentication:
+		return RuleAuthentication
+	case AccessDenied:
+		return RuleDenied
+	}
+	return RuleRequest
+}

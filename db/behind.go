@@ -23,6 +23,9 @@ func (d *DB) WriteBehind(ctx context.Context, b *oauth.Behind) error {
 	}); err != nil {
 		return err
 	}
+	if err := d.writeStatistics(ctx, b); err != nil {
+		return err
+	}
 	if err := inBatches(b.Replays, func(part [][16]byte) error {
 		return d.write(ctx, "write replays", func(tx *Tx) error { return tx.addReplays(ctx, b.Replays, part) })
 	}); err != nil {
@@ -51,10 +54,14 @@ func (d *DB) writeEvents(ctx context.Context, b *oauth.Behind) error {
 
 // inBatches hands out the keys of m in parts and deletes those that were written.
 func inBatches[K comparable, V any](m map[K]V, write func([]K) error) error {
+	return inBatchesOf(behindBatch, m, write)
+}
+
+func inBatchesOf[K comparable, V any](size int, m map[K]V, write func([]K) error) error {
 	for len(m) > 0 {
-		part := make([]K, 0, behindBatch)
+		part := make([]K, 0, size)
 		for k := range m {
-			if part = append(part, k); len(part) == behindBatch {
+			if part = append(part, k); len(part) == size {
 				break
 			}
 		}

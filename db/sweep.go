@@ -43,6 +43,15 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 		}},
 		{"sweep grants", func(tx *Tx) (int64, error) { return tx.sweepTombstones(ctx, now.Add(-tombstoneKept), lim) }},
 		{"sweep counters of grants", func(tx *Tx) (int64, error) { return tx.SweepGrantDays(ctx, now.Unix()/86400-dayKept, lim) }},
+		{"sweep hours", func(tx *Tx) (int64, error) {
+			return tx.SweepHours(ctx, int64(oauth.HourOf(now.Add(-oauth.HoursKept))), lim)
+		}},
+		{"sweep counters of clients", func(tx *Tx) (int64, error) {
+			return tx.SweepClientDays(ctx, int64(oauth.DayOf(now.Add(-oauth.ClientDaysKept))), lim)
+		}},
+		{"sweep histograms", func(tx *Tx) (int64, error) {
+			return tx.SweepClientHistograms(ctx, int64(oauth.DayOf(now.Add(-oauth.ClientDaysKept))), lim)
+		}},
 		{"sweep keys", func(tx *Tx) (int64, error) { return tx.sweepKeys(ctx, now) }},
 	} {
 		var n int64

@@ -14,6 +14,9 @@ import (
 const (
 	maxBehindGrants = 200_000
 	maxBehindList   = 10_000
+	maxBehindHours  = 1_000
+	// A client and day takes 300 bytes.
+	maxBehindClients = 10_000
 
 	// repeatAfter is how long the same refusal of the same grant is not worth another moment or event. Clients have been seen
 	// to present a dead token 189 times in a row.
@@ -31,13 +34,9 @@ type behind struct {
 func newBehind() *behind { return &behind{pending: emptyBehind(), told: map[string]time.Time{}} }
 
 func emptyBehind() Behind {
-	return Behind{Days: map[GrantDay]DayCount{}, Replays: map[[tokenIDSize]byte][]RingEntry{}}
-}
-
-func (b *behind) count(grantID string, at time.Time, add DayCount) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.countLocked(grantID, at, add)
+	return Behind{
+		Days: map[GrantDay]DayCount{}, Replays: map[[tokenIDSize]byte][]RingEntry{}, Hours: map[Hour]Count{}, Clients: map[ClientDay]*ClientCount{},
+	}
 }
 
 func (b *behind) countLocked(grantID string, at time.Time, add DayCount) {
@@ -52,11 +51,44 @@ func (b *behind) addDayLocked(key GrantDay, add DayCount) {
 	b.pending.Days[key] = DayCount{c.Rotations + add.Rotations, c.Replays + add.Replays, c.Refusals + add.Refusals}
 }
 
+// refreshed counts a refresh that was answered and not a replay.
+func (b *behind) refreshed(s *RefreshState, at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.countLocked(s.ID, at, DayCount{Rotations: 1})
+	if c := b.pending.addCount(s.ClientID, at, Count{Rotations: 1}); c != nil {
+		c.Idle[bucketOf(&idleBounds, at.Sub(s.LastUsedAt))]++
+	}
+}
+
+// refused counts a refusal of a genuine token that client presented, of its own grant or, with "", of none that is its own.
+func (b *behind) refused(clientID, grantID string, at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if grantID != "" {
+		b.countLocked(grantID, at, DayCount{Refusals: 1})
+	}
+	b.pending.addCount(clientID, at, Count{Refusals: 1})
+}
+
+// superseded counts an older token that came too late, and by how much if it is the previous one: a longer window would have
+// absorbed that.
+func (b *behind) superseded(s *RefreshState, generation uint32, at time.Time, add Count) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.pending.addCount(s.ClientID, at, add); c != nil && s.Generation-generation == 1 {
+		c.Replay[bucketOf(&replayBounds, at.Sub(s.RotatedAt))]++
+	}
+}
+
 // replay counts one replay in the window and keeps its entry for the ring.
 func (b *behind) replay(s *RefreshState, at time.Time, e RingEntry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.countLocked(s.ID, at, DayCount{Replays: 1})
+	if c := b.pending.addCount(s.ClientID, at, Count{Replays: 1}); c != nil {
+		c.Replay[bucketOf(&replayBounds, at.Sub(s.RotatedAt))]++
+	}
 	if entries := b.pending.Replays[s.TokenID]; len(entries) < ringEntries && len(b.pending.Replays) < maxBehindGrants {
 		b.pending.Replays[s.TokenID] = append(entries, e)
 	}
@@ -122,7 +154,7 @@ func (b *behind) flush(ctx context.Context, store Store) error {
 	batch := b.pending
 	b.pending = emptyBehind()
 	b.mu.Unlock()
-	if len(batch.Days)+len(batch.Replays)+len(batch.Moments)+len(batch.Events)+len(batch.Refusals) == 0 {
+	if len(batch.Days)+len(batch.Replays)+len(batch.Moments)+len(batch.Events)+len(batch.Refusals)+len(batch.Hours)+len(batch.Clients) == 0 {
 		return nil
 	}
 	err := store.WriteBehind(ctx, &batch)
@@ -142,6 +174,7 @@ func (b *behind) restore(batch Behind) {
 	for id, entries := range batch.Replays {
 		b.putReplaysLocked(id, entries)
 	}
+	b.pending.addStatistics(&batch)
 	b.pending.Moments = firstOf(maxBehindList, batch.Moments, b.pending.Moments)
 	b.pending.Events = firstOf(maxBehindList, batch.Events, b.pending.Events)
 	b.pending.Refusals = firstOf(maxBehindList, batch.Refusals, b.pending.Refusals)

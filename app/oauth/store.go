@@ -166,6 +166,8 @@ type Behind struct {
 	Moments  []Moment
 	Events   []audit.Event
 	Refusals []Refusal
+	Hours    map[Hour]Count
+	Clients  map[ClientDay]*ClientCount
 }
 
 // GrantDay is one day of one grant, as days since 1970 in UTC.

@@ -17,7 +17,7 @@ func TestAClockThatWentBackNeitherSavesGrantsNorKeepsPeopleOut(t *testing.T) {
 	o, c := w.person(), w.client()
 	first := w.grant(o, c)
 	leak := func() {
-		_, _, err := oauth.RotateClientSecret(w.Context(), w.contractStore, c.ID, "", true, w.now, audit.Origin{Actor: audit.ByAdmin})
+		_, _, err := oauth.RotateClientSecret(w.Context(), w.contractStore, c.ID, oauth.SecretRotation{Leaked: true}, w.now, audit.Origin{Actor: audit.ByAdmin})
 		w.ok(err)
 		c = must(w.Client(w.Context(), c.ID))
 	}

@@ -140,7 +140,7 @@ func leftover(s string) string {
 func secretRules(t *testing.T) {
 	alone(t, "CA-06 the old secret lives for a day after a rotation, and no secret is stored", func(t *testing.T, s *site) {
 		old := s.secret["CB"]
-		_, fresh, err := oauth.RotateClientSecret(context.Background(), s.db, "CB", "", false, s.clock.Wall(), by)
+		_, fresh, err := oauth.RotateClientSecret(context.Background(), s.db, "CB", oauth.SecretRotation{Overlap: oauth.SecretOverlap}, s.clock.Wall(), by)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +170,7 @@ func secretRules(t *testing.T) {
 		if strings.Contains(s.log.String(), old) || strings.Contains(s.log.String(), fresh) {
 			t.Error("a secret stands in the log")
 		}
-		_, last, err := oauth.RotateClientSecret(context.Background(), s.db, "CB", "", true, s.clock.Wall(), by) // it leaked
+		_, last, err := oauth.RotateClientSecret(context.Background(), s.db, "CB", oauth.SecretRotation{Leaked: true}, s.clock.Wall(), by) // it leaked
 		if err != nil {
 			t.Fatal(err)
 		}

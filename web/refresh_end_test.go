@@ -152,7 +152,7 @@ func endRules(rule ruleFunc) {
 	rule("T28 during a rotation both secrets work, and grants stay", func(t *testing.T, s *site) {
 		f := s.rotated()
 		old := s.secret[f.client]
-		_, secret, err := oauth.RotateClientSecret(ctx, s.db, f.client, "", false, s.clock.Wall(), by)
+		_, secret, err := oauth.RotateClientSecret(ctx, s.db, f.client, oauth.SecretRotation{Overlap: oauth.SecretOverlap}, s.clock.Wall(), by)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func endRules(rule ruleFunc) {
 	rule("T28 a leaked secret dies at once with every grant", func(t *testing.T, s *site) {
 		f, bystander := s.rotated(), s.rotated()
 		old := s.secret[f.client]
-		_, secret, err := oauth.RotateClientSecret(ctx, s.db, f.client, "", true, s.clock.Wall(), by)
+		_, secret, err := oauth.RotateClientSecret(ctx, s.db, f.client, oauth.SecretRotation{Leaked: true}, s.clock.Wall(), by)
 		if err != nil {
 			t.Fatal(err)
 		}

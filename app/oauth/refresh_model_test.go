@@ -313,7 +313,7 @@ func (h *history) change(client string, change func(*oauth.Client)) {
 
 func (h *history) leaks(t *rapid.T) {
 	client := h.some(t).client
-	_, secret, err := oauth.RotateClientSecret(context.Background(), h.db, client, "", true, h.clock.Wall(), device)
+	_, secret, err := oauth.RotateClientSecret(context.Background(), h.db, client, oauth.SecretRotation{Leaked: true}, h.clock.Wall(), device)
 	h.ok(err)
 	h.secret[client] = secret
 	h.end(func(g *modelGrant) bool { return g.client == client })

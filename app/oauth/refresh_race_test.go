@@ -166,7 +166,7 @@ func TestARefreshSurvivesARotationOfTheClientsSecret(t *testing.T) { // F12
 		var secret string
 		var rotated error
 		p := w.presentAtOnce(1, "standard", token, func() {
-			_, secret, rotated = oauth.RotateClientSecret(context.Background(), w.db, "standard", "", false, w.clock.Wall(), device)
+			_, secret, rotated = oauth.RotateClientSecret(context.Background(), w.db, "standard", oauth.SecretRotation{Overlap: oauth.SecretOverlap}, w.clock.Wall(), device)
 		})[0]
 		w.ok(errors.Join(rotated, p.err)) // the old secret lives on
 		token, w.secret["standard"] = p.response.RefreshToken, secret

@@ -14,8 +14,8 @@ import (
 // DefaultScope is what a client may ask for when its registration says nothing.
 var DefaultScope = Scope{ScopeOpenID, ScopeProfile, ScopeEmail, ScopeOfflineAccess}
 
-// secretOverlap is for how long the old secret lives on after a rotation.
-const secretOverlap = 24 * time.Hour
+// memberAuthMethod begins what is wrong with how a client authenticates.
+const memberAuthMethod = "token_endpoint_auth_method: "
 
 // RegisterClient makes a client of what an admin asks for: an empty ID gets a random one, empty grant types the usual ones,
 // an empty scope [DefaultScope]. It returns the secret, which nobody sees again, or "" for a public client.
@@ -42,7 +42,7 @@ func RegisterClient(ctx context.Context, store Store, c *Client, now time.Time, 
 	if err := validateClient(ctx, store, c); err != nil {
 		return "", err
 	}
-	event := audit.Event{At: now, Kind: audit.ClientCreated, Origin: by, ClientID: c.ID, Result: "ok", Detail: c.summary()}
+	event := audit.Event{At: now, Kind: audit.ClientCreated, Origin: by, ClientID: c.ID, Result: "ok", Detail: audit.Details(c.facts()...)}
 	if err := store.CreateClient(ctx, c, event); err != nil {
 		return "", err
 	}
@@ -75,7 +75,7 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 		if err != nil {
 			return nil, err
 		}
-		before, wasPublic, kind := c.summary(), c.Public(), audit.ClientUpdated
+		before, wasPublic, kind := *c, c.Public(), audit.ClientUpdated
 		wasDisabled := c.DisabledAt != nil
 		if err := change(c); err != nil {
 			return nil, err
@@ -87,12 +87,12 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 				return nil, err
 			}
 			if open {
-				return nil, refuse(InvalidClientMetadata, "auth-method: the client has grants that were not revoked; revoke them first (grant revoke --client "+id+"), then make it public")
+				return nil, refusef(InvalidClientMetadata, memberAuthMethod+"the client has grants that were not revoked; revoke them first, then make it public", "client_id=%s", id)
 			}
 			// A code that is redeemed at this very moment must not slip through.
 			c.Secret, c.OldSecret, c.GrantsRevokedBefore = nil, nil, &now
 		case wasPublic && !c.Public():
-			return nil, refuse(InvalidClientMetadata, "auth-method: make it confidential by rotating its secret (client rotate-secret) after changing the method there")
+			return nil, refusef(InvalidClientMetadata, memberAuthMethod+"a public client becomes confidential by a rotation of its secret, which names the method", "client_id=%s", id)
 		}
 		if disabled := c.DisabledAt != nil; disabled != wasDisabled {
 			kind = audit.ClientEnabled
@@ -104,7 +104,7 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 		if err := validateClient(ctx, store, c); err != nil {
 			return nil, err
 		}
-		event := audit.Event{At: now, Kind: kind, Origin: by, ClientID: c.ID, Result: "ok", Detail: audit.Details("before", before, "after", c.summary())}
+		event := audit.Event{At: now, Kind: kind, Origin: by, ClientID: c.ID, Result: "ok", Detail: c.changed(&before)}
 		switch err := store.UpdateClient(ctx, c, event); {
 		case err == nil:
 			return c, nil
@@ -131,68 +131,38 @@ func hasOpenGrants(ctx context.Context, store Store, c *Client, now time.Time) (
 	return living || len(grants) > manyGrants, nil
 }
 
-// RotateClientSecret gives a client a new secret. The old one lives on for a day, so that every instance of the application
-// can be changed in peace; with leaked it dies at once, and every grant of the client with it (T28). method, when not empty,
-// becomes the client's authentication method.
-func RotateClientSecret(ctx context.Context, store Store, id string, method AuthMethod, leaked bool, now time.Time, by audit.Origin) (*Client, string, error) {
-	for range maxRetries {
-		c, err := store.Client(ctx, id)
-		if err != nil {
-			return nil, "", err
-		}
-		if method != "" {
-			c.AuthMethod = method
-		}
-		if c.Public() {
-			return nil, "", refuse(InvalidClientMetadata, "a public client has no secret; name the method that it is to authenticate with (--auth-method client_secret_basic)")
-		}
-		c.OldSecret = c.Secret
-		if ends := now.Add(secretOverlap); c.OldSecret != nil {
-			c.OldSecret.EndsAt = &ends
-		}
-		secret := c.newSecret(now)
-		if leaked {
-			before := now
-			if last := c.GrantsRevokedBefore; last != nil && !before.After(*last) {
-				before = last.Add(time.Microsecond) // the clock went back; grants that were made since the last time have to end too
-			}
-			c.OldSecret, c.GrantsRevokedBefore = nil, &before
-		}
-		c.UpdatedAt = now
-		event := audit.Event{At: now, Kind: audit.ClientSecretRotated, Origin: by, ClientID: id, Result: "ok"}
-		if leaked {
-			event.Detail = "leaked=yes every grant of the client is revoked"
-		}
-		if err := c.Validate(); err != nil {
-			return nil, "", err
-		}
-		switch err := store.UpdateClient(ctx, c, event); {
-		case err == nil:
-			return c, secret, nil
-		case !isConflict(err):
-			return nil, "", err
-		}
-	}
-	return nil, "", ErrConflict
-}
-
-// newSecret makes the client's secret and returns it for the only time.
-func (c *Client) newSecret(now time.Time) string {
-	secret, hash := newSecret(secretPrefix)
-	c.Secret = &ClientSecret{Hash: hash, Hint: secret[len(secret)-4:], CreatedAt: now}
-	return secret
-}
-
-// summary says what a registration is, for the audit log.
-func (c *Client) summary() string {
+// facts are all that a registration says, as names and values for the audit log. Secrets are not among them.
+func (c *Client) facts() []string {
 	p := c.Policy
-	pairs := []string{
-		"name", c.Name, "auth_method", string(c.AuthMethod), "redirect_uri_count", fmt.Sprint(len(c.RedirectURIs)), "grant_types", strings.Join(c.GrantTypes, ","),
-		"scope", c.Scope.String(), "policy", string(p.Preset), "refresh", string(p.Refresh), "rotation", onOff(!p.RotationOff), "grace", p.Grace.String(),
-		"idle", p.Idle.String(), "absolute", p.Absolute.String(), "access_token", string(p.AccessTokenFormat) + "/" + p.AccessTokenLifetime.String(),
-		"on_reuse", string(p.OnReuse), "trusted", onOff(c.Trusted), "pkce", onOff(!c.PKCEWaived), "disabled", onOff(c.DisabledAt != nil),
+	scopesOnRefresh := "all"
+	if p.ScopesOnRefresh != nil {
+		scopesOnRefresh = p.ScopesOnRefresh.String()
 	}
-	return audit.Details(pairs...)
+	return []string{
+		"name", c.Name, "auth_method", string(c.AuthMethod), "redirect_uris", strings.Join(c.RedirectURIs, " "), "grant_types", strings.Join(c.GrantTypes, ","),
+		"scope", c.Scope.String(), "trusted", onOff(c.Trusted), "pkce", onOff(!c.PKCEWaived), "redirect_uri_required", onOff(c.RedirectURIRequired),
+		"disabled", onOff(c.DisabledAt != nil), "policy", string(p.Preset), "refresh", string(p.Refresh), "rotation", onOff(!p.RotationOff),
+		"grace", p.Grace.String(), "idle", p.Idle.String(), "absolute", p.Absolute.String(), "access_token_lifetime", p.AccessTokenLifetime.String(),
+		"access_token_format", string(p.AccessTokenFormat), "id_token_alg", p.IDTokenAlg, "max_grants", fmt.Sprint(p.MaxGrants),
+		"refresh_limit", fmt.Sprint(p.RefreshLimit), "scopes_on_refresh", scopesOnRefresh, "on_reuse", string(p.OnReuse),
+		"stale_generations", fmt.Sprint(p.StaleGenerations),
+	}
+}
+
+// changed says what a change did, for the audit log. Of the redirect URIs it names those that went and those that came, since
+// a long list would not fit.
+func (c *Client) changed(before *Client) string {
+	was, is := *before, *c
+	only := func(uris, other []string) (rest []string) {
+		for _, u := range uris {
+			if !slices.Contains(other, u) {
+				rest = append(rest, u)
+			}
+		}
+		return rest
+	}
+	was.RedirectURIs, is.RedirectURIs = only(before.RedirectURIs, c.RedirectURIs), only(c.RedirectURIs, before.RedirectURIs)
+	return audit.Change(was.facts(), is.facts())
 }
 
 func onOff(on bool) string {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"regrant/app/audit"
 	"regrant/app/oauth"
 	"regrant/db"
 )
@@ -203,10 +202,6 @@ func (clientDelete) Help() string {
 
 func (c clientDelete) Run(ctx context.Context, p *program) error {
 	return p.with(ctx, orFail, func(store *db.DB) error {
-		client, err := store.Client(ctx, c.ID)
-		if err != nil {
-			return noSuchClient(err, c.ID)
-		}
 		apis, err := store.APIs(ctx)
 		if err != nil {
 			return err
@@ -214,8 +209,7 @@ func (c clientDelete) Run(ctx context.Context, p *program) error {
 		if a := apiOf(apis, c.ID); a != nil {
 			return fmt.Errorf("the client %s belongs to an API; delete that: regrant api delete %s", c.ID, a.Resource)
 		}
-		event := audit.Event{At: now(), Kind: audit.ClientDeleted, Origin: operator(), ClientID: c.ID, Result: "ok", Detail: audit.Details("name", client.Name)}
-		if err := store.DeleteClient(ctx, c.ID, event); err != nil {
+		if err := oauth.RemoveClient(ctx, store, c.ID, now(), operator()); err != nil {
 			return noSuchClient(err, c.ID)
 		}
 		return p.said(map[string]any{"client_id": c.ID, "deleted": true}, "deleted %s; its grants have ended", c.ID)

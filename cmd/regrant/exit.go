@@ -51,7 +51,11 @@ func plainly(err error) string {
 	case errors.As(err, &verdict) && verdict.Err != nil:
 		return verdict.Err.Error()
 	case errors.As(err, &verdict):
-		return inFlags(verdict.Description)
+		text := inFlags(verdict.Description)
+		if id, found := strings.CutPrefix(verdict.Detail, "client_id="); found {
+			text = strings.Replace(text, " ID", " "+id, 1)
+		}
+		return text
 	case errors.As(err, &password):
 		return password.Error()
 	case errors.As(err, &invalid) && invalid.Field == "email":

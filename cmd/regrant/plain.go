@@ -12,11 +12,19 @@ var flagsOf = map[string]string{
 	"token_endpoint_auth_method": "auth-method", "auth-method": "auth-method", "scope": "scope", "name": "name", "uri": "uri",
 	"policy": "policy", "refresh": "refresh", "no-rotation": "no-rotation", "grace": "grace", "idle": "idle", "absolute": "absolute",
 	"access-token-lifetime": "access-token-lifetime", "access-token-format": "access-token-format", "id-token-alg": "id-token-alg",
-	"max-grants": "max-grants", "refresh-limit": "refresh-limit", "on-reuse": "on-reuse", "scopes-on-refresh": "scopes-on-refresh",
+	"max-grants": "max-grants", "refresh-limit": "refresh-limit", "on-reuse": "on-reuse", "overlap": "overlap", "no-pkce": "no-pkce", "scopes-on-refresh": "scopes-on-refresh",
 }
 
 // wholeUnits is a duration as Go writes it where people leave the zeros out.
 var wholeUnits = regexp.MustCompile(`\b(\d+h)?\d+m0s\b`)
+
+// commandHints are how to do on the command line what the engine says is to be done.
+var commandHints = []struct{ said, how string }{
+	{"an API must own it", ", see: regrant api create --help"},
+	{"revoke them first", " (regrant grant revoke --client ID)"},
+	{"by a rotation of its secret, which names the method", ": regrant client rotate-secret ID --auth-method METHOD"},
+	{"name the method that it is to authenticate with", " (--auth-method)"},
+}
 
 // inFlags says what the engine found wrong in the words of the command line.
 func inFlags(description string) string {
@@ -27,7 +35,9 @@ func inFlags(description string) string {
 		}
 		return lifetime(d)
 	})
-	text = strings.Replace(text, "an API must own it", "an API must own it, see: regrant api create --help", 1)
+	for _, hint := range commandHints {
+		text = strings.Replace(text, hint.said, hint.said+hint.how, 1)
+	}
 	member, why, found := strings.Cut(text, ": ")
 	if flag := flagsOf[member]; found && flag != "" {
 		return "--" + flag + ": " + why

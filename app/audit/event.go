@@ -60,6 +60,8 @@ const (
 	GrantRevoked     Kind = "grant.revoked"
 	GrantEvicted     Kind = "grant.evicted"
 	GrantReuse       Kind = "grant.refresh_token_reused"
+	GrantNarrowed    Kind = "grant.narrowed"
+	GrantEndChanged  Kind = "grant.end_changed"
 	CodeReplayed     Kind = "grant.code_replayed"
 	TokenRevoked     Kind = "access_token.revoked"
 	TokenMismatch    Kind = "refresh_token.client_mismatch"

@@ -31,6 +31,9 @@ func (d *DB) WriteBehind(ctx context.Context, b *oauth.Behind) error {
 	}); err != nil {
 		return err
 	}
+	if err := d.writeRefusals(ctx, b); err != nil {
+		return err
+	}
 	for len(b.Moments) > 0 {
 		part := b.Moments[:min(len(b.Moments), behindBatch)]
 		if err := d.write(ctx, "write moments", func(tx *Tx) error { return tx.addMoments(ctx, part) }); err != nil {

@@ -52,7 +52,7 @@
 //	RFC 6749 §3.1.2                      redirect_uri.go
 //	RFC 6749 §3.1.2.3                    redirect_uri.go
 //	RFC 6749 §3.2                        token.go
-//	RFC 6749 §3.3                        authorization_request.go, scope.go
+//	RFC 6749 §3.3                        authorization_request.go, grant_change.go, scope.go
 //	RFC 6749 §4.1.1                      authorization.go, authorization_request.go
 //	RFC 6749 §4.1.2                      authorization.go, code.go, code_redemption.go
 //	RFC 6749 §4.1.2.1                    error.go

@@ -2,12 +2,13 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"regrant/app/oauth"
 	"regrant/db/queries"
 )
 
-var _ oauth.Statistics = (*DB)(nil)
+var _ oauth.PolicyEvidence = (*DB)(nil)
 
 // ServerHours implements [oauth.Statistics].
 func (d *DB) ServerHours(ctx context.Context, since oauth.Hour) ([]oauth.HourCount, error) {
@@ -79,6 +80,16 @@ func (d *DB) Figures(ctx context.Context, limit int) (oauth.Figures, error) {
 		return nil
 	})
 	return f, err
+}
+
+// GrantsOlderThan implements [oauth.PolicyEvidence].
+func (d *DB) GrantsOlderThan(ctx context.Context, clientID string, before time.Time, limit int) (int, error) {
+	var n int64
+	err := d.read(ctx, "count grants", func(q *queries.Queries) (err error) {
+		n, err = q.CountOpenGrantsBefore(ctx, queries.CountOpenGrantsBeforeParams{ClientID: clientID, Before: micros(before), Lim: int32(limit)})
+		return err
+	})
+	return int(n), err
 }
 
 // OpenBulkRevocations implements [oauth.Statistics].

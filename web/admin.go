@@ -17,6 +17,7 @@ import (
 // Store is what the pages of admins need of a database, besides what the engine and the people ask of theirs.
 type Store interface {
 	oauth.Store
+	oauth.PolicyEvidence
 }
 
 // sudoTime is how long a proof of who somebody is stays fresh enough for a dangerous act (WEB-40).

@@ -41,6 +41,10 @@ GROUP BY kind, bucket;
 SELECT COUNT(*)
 FROM (SELECT g.id FROM grants g WHERE g.state = 'open' LIMIT @lim) AS few;
 
+-- name: CountOpenGrantsBefore :one
+SELECT COUNT(*)
+FROM (SELECT g.id FROM grants g WHERE g.client_id = @client_id AND g.state = 'open' AND g.created_at < @before LIMIT @lim) AS few;
+
 -- name: CountPeople :one
 -- Along the index of e-mail addresses, which those who were deleted do not have, and no further than the limit.
 SELECT COUNT(*)

@@ -202,6 +202,24 @@ func (q *Queries) CountOpenGrants(ctx context.Context, lim int32) (int64, error)
 	return count, err
 }
 
+const countOpenGrantsBefore = `-- name: CountOpenGrantsBefore :one
+SELECT COUNT(*)
+FROM (SELECT g.id FROM grants g WHERE g.client_id = $1 AND g.state = 'open' AND g.created_at < $2 LIMIT $3) AS few
+`
+
+type CountOpenGrantsBeforeParams struct {
+	ClientID string
+	Before   int64
+	Lim      int32
+}
+
+func (q *Queries) CountOpenGrantsBefore(ctx context.Context, arg CountOpenGrantsBeforeParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countOpenGrantsBefore, arg.ClientID, arg.Before, arg.Lim)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countPeople = `-- name: CountPeople :one
 SELECT COUNT(*)
 FROM (SELECT p.email FROM people p WHERE p.email > '' LIMIT $1) AS few

@@ -20,7 +20,8 @@ import (
 //go:embed css js font icon licence text
 var embedded embed.FS
 
-// Text returns the message catalogue: one TOML file a language, named by its language tag (en.toml).
+// Text returns the message catalogue: TOML files named by their language tag, some with their subject before it (en.toml,
+// admin.en.toml).
 func Text() fs.FS {
 	texts, err := fs.Sub(embedded, "text")
 	if err != nil {
@@ -60,8 +61,8 @@ var all = sync.OnceValue(func() set {
 	s.add("mark.svg", "image/svg+xml", read("icon/mark.svg"))
 	s.add("theme.js", "text/javascript; charset=utf-8", read("js/theme.js"))
 	s.add("app.js", "text/javascript; charset=utf-8", script(scripts))
-	s.add("admin.js", "text/javascript; charset=utf-8", script(adminScripts))
-	s.add("admin.css", "text/css; charset=utf-8", further(adminSheets))
+	s.add("adminpage.js", "text/javascript; charset=utf-8", script(adminScripts))
+	s.add("adminpage.css", "text/css; charset=utf-8", further(adminSheets))
 	s.add("app.css", "text/css; charset=utf-8", stylesheet(s.byName["inter.woff2"].served))
 	s.add("demopage.js", "text/javascript; charset=utf-8", read("js/demo.js"))
 	s.add("demopage.css", "text/css; charset=utf-8", further(demoSheets))

@@ -18,8 +18,41 @@ import (
 // pluralForms are the keys under which a message has the forms of CLDR instead of one text.
 var pluralForms = []string{"zero", "one", "two", "few", "many", "other"}
 
-// messages returns the texts of a message file by key; plural forms joined.
-func messages(t *testing.T, file string) map[string]string {
+// languages returns the names of the message files by their language: "de.toml" and "admin.de.toml" are German.
+func languages(t *testing.T) map[string][]string {
+	t.Helper()
+	files, err := fs.Glob(assets.Text(), "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	byTag := map[string][]string{}
+	for _, file := range files {
+		parts := strings.Split(file, ".")
+		if len(parts) < 2 || parts[len(parts)-1] != "toml" {
+			t.Fatalf("%s is no message file", file)
+		}
+		tag := parts[len(parts)-2]
+		byTag[tag] = append(byTag[tag], file)
+	}
+	return byTag
+}
+
+// messages returns the texts of a language by key; plural forms joined.
+func messages(t *testing.T, tag string) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, file := range languages(t)[tag] {
+		for key, text := range messagesOf(t, file) {
+			if _, twice := texts[key]; twice {
+				t.Errorf("%s has %q, which another file has too", file, key)
+			}
+			texts[key] = text
+		}
+	}
+	return texts
+}
+
+func messagesOf(t *testing.T, file string) map[string]string {
 	t.Helper()
 	var tables map[string]any
 	if _, err := toml.DecodeFS(assets.Text(), file, &tables); err != nil {
@@ -76,7 +109,7 @@ func sources(t *testing.T) map[string]string {
 }
 
 func TestEveryMessageThatIsAskedForExists(t *testing.T) {
-	texts := messages(t, "en.toml")
+	texts := messages(t, "en")
 	tables := map[string]bool{}
 	for key := range texts {
 		if table, _, nested := strings.Cut(key, "."); nested {
@@ -88,7 +121,7 @@ func TestEveryMessageThatIsAskedForExists(t *testing.T) {
 		for _, m := range asked.FindAllStringSubmatch(source, -1) {
 			seen++
 			if _, ok := texts[m[1]]; !ok {
-				t.Errorf("%s asks for %q, which en.toml lacks", file, m[1])
+				t.Errorf("%s asks for %q, which English lacks", file, m[1])
 			}
 		}
 		// Keys also stand in constants and tables, where nothing marks them but their first word.
@@ -98,7 +131,7 @@ func TestEveryMessageThatIsAskedForExists(t *testing.T) {
 		for _, m := range literal.FindAllStringSubmatch(source, -1) {
 			table, _, nested := strings.Cut(m[1], ".")
 			if _, ok := texts[m[1]]; nested && tables[table] && !ok {
-				t.Errorf("%s names %q, which en.toml lacks", file, m[1])
+				t.Errorf("%s names %q, which English lacks", file, m[1])
 			}
 		}
 	}
@@ -114,7 +147,7 @@ func TestEveryMessageIsUsed(t *testing.T) {
 			used[m[1]] = true
 		}
 	}
-	for key := range messages(t, "en.toml") {
+	for key := range messages(t, "en") {
 		if !used[key] {
 			t.Errorf("nothing uses %q", key)
 		}
@@ -122,30 +155,23 @@ func TestEveryMessageIsUsed(t *testing.T) {
 }
 
 func TestEveryLanguageHasTheMessagesOfEnglish(t *testing.T) {
-	files, err := fs.Glob(assets.Text(), "*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Contains(files, "en.toml") {
-		t.Fatal("no en.toml among", files)
-	}
 	placeholder := regexp.MustCompile(`{{.*?}}`)
-	english := messages(t, "en.toml")
-	for _, file := range files {
-		texts := messages(t, file)
+	english := messages(t, "en")
+	for tag := range languages(t) {
+		texts := messages(t, tag)
 		for key, text := range texts {
 			for _, name := range placeholder.FindAllString(text, -1) {
 				if !strings.Contains(english[key], name) {
-					t.Errorf("%s: %q uses %s, which nobody fills in", file, key, name)
+					t.Errorf("%s: %q uses %s, which nobody fills in", tag, key, name)
 				}
 			}
 			if strings.TrimSpace(text) == "" || strings.ContainsAny(text, "<>\x00") {
-				t.Errorf("%s: %q is empty or holds markup: %q", file, key, text)
+				t.Errorf("%s: %q is empty or holds markup: %q", tag, key, text)
 			}
 		}
 		for key := range english {
 			if _, ok := texts[key]; !ok {
-				t.Errorf("%s lacks %q", file, key)
+				t.Errorf("%s lacks %q", tag, key)
 			}
 		}
 	}

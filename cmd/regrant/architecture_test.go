@@ -23,15 +23,16 @@ const root = "../.."
 // imports is the architecture: which package of this module may import which. A package that is not named here is not
 // part of it.
 var imports = map[string][]string{
-	"app/audit":   {},
-	"app/oauth":   {"app/audit"},
-	"app/account": {"app/audit"},
-	"db":          {"app/oauth", "app/account", "app/audit", "db/queries"},
-	"db/queries":  {}, // generated
-	"web":         {"app/oauth", "app/account", "app/audit", "web/view", "assets"},
-	"web/view":    {"assets"},
-	"assets":      {},
-	"cmd/regrant": {"app/oauth", "app/account", "app/audit", "db", "web", "web/view", "assets"},
+	"app/audit":    {},
+	"app/oauth":    {"app/audit"},
+	"app/account":  {"app/audit"},
+	"app/settings": {"app/audit", "app/oauth"},
+	"db":           {"app/oauth", "app/account", "app/settings", "app/audit", "db/queries"},
+	"db/queries":   {}, // generated
+	"web":          {"app/oauth", "app/account", "app/settings", "app/audit", "web/view", "assets"},
+	"web/view":     {"assets"},
+	"assets":       {},
+	"cmd/regrant":  {"app/oauth", "app/account", "app/settings", "app/audit", "db", "web", "web/view", "assets"},
 }
 
 // foreign is what parts of the tree may not import from elsewhere: the rules know neither HTTP nor SQL, the pages no rules,

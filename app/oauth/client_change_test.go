@@ -123,13 +123,16 @@ func TestT28AnAdminChoosesHowLongTheOldSecretLives(t *testing.T) {
 	if e := w.lastEvent("standard"); e.Kind != audit.ClientSecretRotated || !strings.Contains(e.Detail, c.Secret.Hint) || strings.Contains(e.Detail, second) {
 		t.Errorf("the log says %s %s", e.Kind, e.Detail)
 	}
-	if _, err := oauth.EndOldSecret(ctx, w.db, "standard", w.clock.Wall(), adminAnn); err != nil || works(first) || !works(second) {
+	if _, err := oauth.EndOldSecret(ctx, w.db, "standard", c.Version-1, w.clock.Wall(), adminAnn); !errors.Is(err, oauth.ErrConflict) || !works(first) {
+		t.Errorf("decided before the rotation: %v", err)
+	}
+	if _, err := oauth.EndOldSecret(ctx, w.db, "standard", c.Version, w.clock.Wall(), adminAnn); err != nil || works(first) || !works(second) {
 		t.Errorf("the old one should have ended, and only it: %v", err)
 	}
 	if e := w.lastEvent("standard"); e.Kind != audit.ClientSecretEnded {
 		t.Errorf("the log says %s", e.Kind)
 	}
-	if _, err := oauth.EndOldSecret(ctx, w.db, "standard", w.clock.Wall(), adminAnn); !errors.Is(err, oauth.ErrNotFound) {
+	if _, err := oauth.EndOldSecret(ctx, w.db, "standard", 0, w.clock.Wall(), adminAnn); !errors.Is(err, oauth.ErrNotFound) {
 		t.Errorf("there was no old secret any more: %v", err)
 	}
 	if _, third := rotate(oauth.SecretRotation{}); works(second) || !works(third) {

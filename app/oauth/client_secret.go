@@ -74,8 +74,9 @@ func RotateClientSecret(ctx context.Context, store Store, id string, r SecretRot
 	return nil, "", ErrConflict
 }
 
-// EndOldSecret ends the secret that a rotation left living, now. Where none lives any more it is [ErrNotFound].
-func EndOldSecret(ctx context.Context, store Store, id string, now time.Time, by audit.Origin) (*Client, error) {
+// EndOldSecret ends the secret that a rotation left living, now. Where none lives any more it is [ErrNotFound]. version is the
+// client's when somebody decided, 0 for whichever it is; another one is [ErrConflict], since another secret may be the old one by then.
+func EndOldSecret(ctx context.Context, store Store, id string, version int64, now time.Time, by audit.Origin) (*Client, error) {
 	for range maxRetries {
 		c, err := store.Client(ctx, id)
 		if err != nil {
@@ -83,6 +84,9 @@ func EndOldSecret(ctx context.Context, store Store, id string, now time.Time, by
 		}
 		if !c.OldSecret.Living(now) {
 			return nil, ErrNotFound
+		}
+		if version != 0 && version != c.Version {
+			return nil, ErrConflict
 		}
 		before := *c
 		c.OldSecret, c.UpdatedAt = nil, now

@@ -84,7 +84,7 @@ func TestARehearsalShowsWhatThePolicyDoes(t *testing.T) {
 		{"multi-process", map[oauth.SceneName]outcome{
 			oauth.SceneTogether:    {[]string{"1>2", "1>2", "2>3"}, true, false, false},
 			oauth.SceneLostLate:    {[]string{"1>2", "1>2", "2>3"}, true, false, false},
-			oauth.SceneLostTooLate: {[]string{"1>2", "1" + no}, false, true, false}, // its token was issued ten minutes ago
+			oauth.SceneLostTooLate: {[]string{"1>2", "1" + no}, false, true, false},                      // its token was issued ten minutes ago
 			oauth.SceneRace:        {[]string{"1>2", "2>3", "3>4", "2" + no, "4>5"}, true, false, false}, // and this one lately
 			oauth.SceneStolenOld:   {[]string{"1>2", "2>3", "1" + no, "3" + no}, false, true, false},
 		}, nil},

@@ -87,6 +87,12 @@ func (tx *Tx) addDays(ctx context.Context, counts map[oauth.GrantDay]oauth.DayCo
 		if err != nil {
 			return err
 		}
+		if c.Rotations == 0 {
+			continue
+		}
+		if err := tx.RaiseUsedHour(ctx, day.GrantID); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -52,6 +52,7 @@ func testContract(t *testing.T, open func(*testing.T) (contractStore, *sql.DB)) 
 		{"codes", codeRules}, {"redemption", redemptionRules}, {"consents", consentRules}, {"rotation", rotationRules},
 		{"reuse", reuseRules}, {"grants", grantRules}, {"revocation", revocationRules}, {"access tokens", accessTokenRules},
 		{"the clock", clockRules}, {"write-behind", behindRules}, {"sweeping", sweepRules},
+		{"where grants are listed", listedRules},
 	} {
 		for rule, check := range part.rules {
 			t.Run(part.of+"/"+rule, func(t *testing.T) {
@@ -59,6 +60,8 @@ func testContract(t *testing.T, open func(*testing.T) (contractStore, *sql.DB)) 
 				store, raw := open(t)
 				w := &world{T: t, contractStore: store, raw: raw, now: start}
 				check(w)
+				// Whatever ends a grant also moves it to another list.
+				same(t, w.read("SELECT COUNT(*) FROM grants WHERE (state = 'revoked') <> (revoked_at IS NOT NULL)"), 0)
 				_, err := w.VerifyAudit(t.Context())
 				w.ok(err)
 			})

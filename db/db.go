@@ -49,6 +49,7 @@ type DB struct {
 	closing sync.Once
 	pending pendingRoom
 	erased  erasure
+	expiry  expiry
 }
 
 // Open opens the database at path, creates it if there is none, and brings its schema up to date. The files have mode

@@ -101,7 +101,7 @@ func (tx *Tx) insertGrant(ctx context.Context, g *oauth.Grant, createdAt int64) 
 	p := queries.InsertGrantParams{
 		ID: g.ID, PersonID: g.PersonID, ClientID: g.ClientID, SessionID: g.SessionID, Scope: g.Scope.String(),
 		Resources: strings.Join(g.Resources, " "), AuthTime: micros(g.AuthTime), ACR: g.ACR, AMR: strings.Join(g.AMR, " "),
-		IP: g.IP, UserAgent: g.UserAgent, CreatedAt: createdAt, EndsAt: micros(g.EndsAt),
+		IP: g.IP, UserAgent: g.UserAgent, CreatedAt: createdAt, EndsAt: micros(g.EndsAt), UsedHour: hourOf(createdAt),
 	}
 	if g.Offline {
 		p.OfflineAt = &createdAt

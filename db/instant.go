@@ -23,3 +23,6 @@ func instantOrNil(us *int64) *time.Time {
 	t := instant(*us)
 	return &t
 }
+
+// hourOf is the hour since 1970 of an instant as the database holds it.
+func hourOf(us int64) int64 { return us / time.Hour.Microseconds() }

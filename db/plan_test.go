@@ -34,7 +34,8 @@ func TestNoQueryReadsALargeTableFromEndToEnd(t *testing.T) {
 	d := openTest(t, Options{})
 	var seen int
 	for _, noun := range []string{"access_token", "authorization_request", "behind", "client", "code", "consent", "grant", "refresh_token",
-		"session", "person", "people_list", "link", "throttle", "audit", "statistics", "refusal", "timeline", "grant_change"} {
+		"session", "person", "people_list", "link", "throttle", "audit", "statistics", "refusal", "timeline", "grant_change", "grant_list",
+		"grant_expiry", "bulk_revocation"} {
 		text, err := os.ReadFile(filepath.Join("queries", noun+".sql"))
 		if err != nil {
 			t.Fatal(err)

@@ -66,6 +66,7 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 	}
 	for _, sweep := range []func() (int, error){
 		func() (int, error) { return d.sweepRefusals(ctx, now, batch) },
+		func() (int, error) { return d.expireGrants(ctx, now, batch) },
 		func() (int, error) { return d.SweepPeople(ctx, now, batch) },
 		func() (int, error) { return d.SweepAudit(ctx, now.Add(-AuditRetention), batch) },
 	} {

@@ -8,6 +8,13 @@ ON CONFLICT (grant_id, day) DO UPDATE
 SET rotations = grant_days.rotations + excluded.rotations, replays = grant_days.replays + excluded.replays,
     refusals = grant_days.refusals + excluded.refusals;
 
+-- name: RaiseUsedHour :exec
+-- The hour of the last use, for lists. It rises once an hour at most, since two indexes hold it.
+UPDATE grants
+SET used_hour = (SELECT t.last_used_at / 3600000000 FROM refresh_tokens t WHERE t.grant_id = grants.id)
+WHERE grants.id = @id
+  AND grants.used_hour < (SELECT t.last_used_at / 3600000000 FROM refresh_tokens t WHERE t.grant_id = grants.id);
+
 -- name: InsertMoment :execrows
 -- No row for a grant that is not there any more.
 INSERT INTO grant_moments (grant_id, at, kind, generation, ip, user_agent, detail, request_id)

@@ -143,6 +143,19 @@ func (q *Queries) Moments(ctx context.Context, grantID string, lim int32) ([]Gra
 	return items, nil
 }
 
+const raiseUsedHour = `-- name: RaiseUsedHour :exec
+UPDATE grants
+SET used_hour = (SELECT t.last_used_at / 3600000000 FROM refresh_tokens t WHERE t.grant_id = grants.id)
+WHERE grants.id = $1
+  AND grants.used_hour < (SELECT t.last_used_at / 3600000000 FROM refresh_tokens t WHERE t.grant_id = grants.id)
+`
+
+// The hour of the last use, for lists. It rises once an hour at most, since two indexes hold it.
+func (q *Queries) RaiseUsedHour(ctx context.Context, id string) error {
+	_, err := q.db.ExecContext(ctx, raiseUsedHour, id)
+	return err
+}
+
 const sweepGrantDays = `-- name: SweepGrantDays :execrows
 DELETE FROM grant_days
 WHERE (grant_days.grant_id, grant_days.day) IN (

@@ -39,9 +39,9 @@ WHERE p.id = @person_id AND c.id = @client_id;
 
 -- name: InsertGrant :exec
 INSERT INTO grants (id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent,
-    offline_at, created_at, ends_at, version)
+    offline_at, created_at, ends_at, version, state, used_hour)
 VALUES (@id, @person_id, @client_id, @session_id, @scope, @resources, @auth_time, @acr, @amr, @ip, @user_agent,
-    @offline_at, @created_at, @ends_at, 1);
+    @offline_at, @created_at, @ends_at, 1, 'open', @used_hour);
 
 -- name: GrantsToEvict :many
 -- The living grants of a pair beyond the @keep that were used last, except @new_id.
@@ -56,14 +56,14 @@ LIMIT @lim OFFSET @keep;
 
 -- name: EvictGrant :execrows
 UPDATE grants
-SET revoked_at = @at, revoked_reason = 'evicted', version = version + 1
+SET revoked_at = @at, state = 'revoked', revoked_reason = 'evicted', version = version + 1
 WHERE id = @id AND revoked_at IS NULL;
 
 -- name: RevokeGrant :execrows
 -- One row for the one caller that ends it. What a grants_revoked_before covers, or a deleted person or client had, has ended
 -- already, and keeps its first reason.
 UPDATE grants
-SET revoked_at = @at, revoked_reason = @reason, version = version + 1
+SET revoked_at = @at, state = 'revoked', revoked_reason = @reason, version = version + 1
 WHERE grants.id = @id AND grants.revoked_at IS NULL
   AND EXISTS (
       SELECT 1
@@ -74,7 +74,7 @@ WHERE grants.id = @id AND grants.revoked_at IS NULL
 
 -- name: RevokeGrantsOfPair :execrows
 UPDATE grants
-SET revoked_at = @at, revoked_reason = @reason, version = version + 1
+SET revoked_at = @at, state = 'revoked', revoked_reason = @reason, version = version + 1
 WHERE grants.person_id = @person_id AND grants.client_id = @client_id AND grants.revoked_at IS NULL
   AND EXISTS (
       SELECT 1
@@ -124,7 +124,7 @@ WHERE id = @id;
 -- name: FollowRevocationOfPerson :execrows
 -- The grants have ended already; this only writes it into a batch of their rows.
 UPDATE grants
-SET revoked_at = @at, revoked_reason = @reason, version = version + 1
+SET revoked_at = @at, state = 'revoked', revoked_reason = @reason, version = version + 1
 WHERE id IN (
     SELECT g.id
     FROM grants g
@@ -133,7 +133,7 @@ WHERE id IN (
 
 -- name: FollowRevocationOfClient :execrows
 UPDATE grants
-SET revoked_at = @at, revoked_reason = @reason, version = version + 1
+SET revoked_at = @at, state = 'revoked', revoked_reason = @reason, version = version + 1
 WHERE id IN (
     SELECT g.id
     FROM grants g

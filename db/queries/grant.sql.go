@@ -57,7 +57,7 @@ func (q *Queries) DeleteRevocation(ctx context.Context, id int64) error {
 
 const evictGrant = `-- name: EvictGrant :execrows
 UPDATE grants
-SET revoked_at = $1, revoked_reason = 'evicted', version = version + 1
+SET revoked_at = $1, state = 'revoked', revoked_reason = 'evicted', version = version + 1
 WHERE id = $2 AND revoked_at IS NULL
 `
 
@@ -102,7 +102,7 @@ func (q *Queries) ExpiredTombstones(ctx context.Context, before int64, lim int32
 
 const followRevocationOfClient = `-- name: FollowRevocationOfClient :execrows
 UPDATE grants
-SET revoked_at = $1, revoked_reason = $2, version = version + 1
+SET revoked_at = $1, state = 'revoked', revoked_reason = $2, version = version + 1
 WHERE id IN (
     SELECT g.id
     FROM grants g
@@ -134,7 +134,7 @@ func (q *Queries) FollowRevocationOfClient(ctx context.Context, arg FollowRevoca
 
 const followRevocationOfPerson = `-- name: FollowRevocationOfPerson :execrows
 UPDATE grants
-SET revoked_at = $1, revoked_reason = $2, version = version + 1
+SET revoked_at = $1, state = 'revoked', revoked_reason = $2, version = version + 1
 WHERE id IN (
     SELECT g.id
     FROM grants g
@@ -541,9 +541,9 @@ func (q *Queries) GrantsToEvict(ctx context.Context, arg GrantsToEvictParams) ([
 
 const insertGrant = `-- name: InsertGrant :exec
 INSERT INTO grants (id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent,
-    offline_at, created_at, ends_at, version)
+    offline_at, created_at, ends_at, version, state, used_hour)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, 1)
+    $12, $13, $14, 1, 'open', $15)
 `
 
 type InsertGrantParams struct {
@@ -561,6 +561,7 @@ type InsertGrantParams struct {
 	OfflineAt *int64
 	CreatedAt int64
 	EndsAt    int64
+	UsedHour  int64
 }
 
 func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) error {
@@ -579,6 +580,7 @@ func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) error 
 		arg.OfflineAt,
 		arg.CreatedAt,
 		arg.EndsAt,
+		arg.UsedHour,
 	)
 	return err
 }
@@ -675,7 +677,7 @@ func (q *Queries) Owner(ctx context.Context, id string) (Person, error) {
 
 const revokeGrant = `-- name: RevokeGrant :execrows
 UPDATE grants
-SET revoked_at = $1, revoked_reason = $2, version = version + 1
+SET revoked_at = $1, state = 'revoked', revoked_reason = $2, version = version + 1
 WHERE grants.id = $3 AND grants.revoked_at IS NULL
   AND EXISTS (
       SELECT 1
@@ -703,7 +705,7 @@ func (q *Queries) RevokeGrant(ctx context.Context, arg RevokeGrantParams) (int64
 
 const revokeGrantsOfPair = `-- name: RevokeGrantsOfPair :execrows
 UPDATE grants
-SET revoked_at = $1, revoked_reason = $2, version = version + 1
+SET revoked_at = $1, state = 'revoked', revoked_reason = $2, version = version + 1
 WHERE grants.person_id = $3 AND grants.client_id = $4 AND grants.revoked_at IS NULL
   AND EXISTS (
       SELECT 1

@@ -186,6 +186,28 @@ type GrantDay struct {
 	Refusals  int64
 }
 
+type GrantKey struct {
+	ID                        string
+	PersonID                  string
+	ClientID                  string
+	State                     string
+	CreatedAt                 int64
+	UsedHour                  int64
+	EndsAt                    int64
+	RevokedAt                 *int64
+	ReuseClass                *string
+	BulkID                    *string
+	IP                        string
+	PersonVersion             *int64
+	PersonDisabledAt          *int64
+	PersonDeletedAt           *int64
+	PersonGrantsRevokedBefore *int64
+	ClientVersion             *int64
+	ClientGrantsRevokedBefore *int64
+	IdleDeadline              *int64
+	LastUsedAt                *int64
+}
+
 type GrantMoment struct {
 	ID         int64
 	GrantID    string

@@ -46,7 +46,7 @@ WHERE token_id = @token_id AND generation = @generation AND epoch = @epoch
 -- name: RevokeReused :execrows
 -- One row when the token is still at the generation that proved two holders, and nothing had ended its grant.
 UPDATE grants
-SET revoked_at = @at, revoked_reason = 'reuse', reuse_class = @reuse_class, version = version + 1
+SET revoked_at = @at, state = 'revoked', revoked_reason = 'reuse', reuse_class = @reuse_class, version = version + 1
 WHERE grants.id = @grant_id AND grants.revoked_at IS NULL
   AND EXISTS (
       SELECT 1

@@ -144,7 +144,7 @@ func (q *Queries) RefreshState(ctx context.Context, tokenID []byte) (GrantState,
 
 const revokeReused = `-- name: RevokeReused :execrows
 UPDATE grants
-SET revoked_at = $1, revoked_reason = 'reuse', reuse_class = $2, version = version + 1
+SET revoked_at = $1, state = 'revoked', revoked_reason = 'reuse', reuse_class = $2, version = version + 1
 WHERE grants.id = $3 AND grants.revoked_at IS NULL
   AND EXISTS (
       SELECT 1

@@ -52,18 +52,18 @@ WHERE person_id = @person_id AND id <> @keep AND ended_at IS NULL;
 -- name: RevokeGrantsOfSession :execrows
 -- Signing out ends what was not meant to outlive the session (OpenID Connect Back-Channel Logout §2.7).
 UPDATE grants
-SET revoked_at = @now, revoked_reason = 'logout', version = version + 1
+SET revoked_at = @now, state = 'revoked', revoked_reason = 'logout', version = version + 1
 WHERE session_id = @session_id AND offline_at IS NULL AND revoked_at IS NULL;
 
 -- name: RevokeGrantsOfOtherSessions :execrows
 UPDATE grants
-SET revoked_at = @now, revoked_reason = 'logout', version = version + 1
+SET revoked_at = @now, state = 'revoked', revoked_reason = 'logout', version = version + 1
 WHERE person_id = @person_id AND session_id <> @keep AND offline_at IS NULL AND revoked_at IS NULL;
 
 -- name: RevokeGrantsElsewhere :execrows
 -- After a change of password: everything but what hangs on the session in which it was changed.
 UPDATE grants
-SET revoked_at = @now, revoked_reason = 'password', version = version + 1
+SET revoked_at = @now, state = 'revoked', revoked_reason = 'password', version = version + 1
 WHERE person_id = @person_id AND session_id <> @keep AND revoked_at IS NULL;
 
 -- name: DeleteOpenCodesOfSession :exec

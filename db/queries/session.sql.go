@@ -129,7 +129,7 @@ func (q *Queries) MarkSessionsEnded(ctx context.Context, arg MarkSessionsEndedPa
 
 const revokeGrantsElsewhere = `-- name: RevokeGrantsElsewhere :execrows
 UPDATE grants
-SET revoked_at = $1, revoked_reason = 'password', version = version + 1
+SET revoked_at = $1, state = 'revoked', revoked_reason = 'password', version = version + 1
 WHERE person_id = $2 AND session_id <> $3 AND revoked_at IS NULL
 `
 
@@ -150,7 +150,7 @@ func (q *Queries) RevokeGrantsElsewhere(ctx context.Context, arg RevokeGrantsEls
 
 const revokeGrantsOfOtherSessions = `-- name: RevokeGrantsOfOtherSessions :execrows
 UPDATE grants
-SET revoked_at = $1, revoked_reason = 'logout', version = version + 1
+SET revoked_at = $1, state = 'revoked', revoked_reason = 'logout', version = version + 1
 WHERE person_id = $2 AND session_id <> $3 AND offline_at IS NULL AND revoked_at IS NULL
 `
 
@@ -170,7 +170,7 @@ func (q *Queries) RevokeGrantsOfOtherSessions(ctx context.Context, arg RevokeGra
 
 const revokeGrantsOfSession = `-- name: RevokeGrantsOfSession :execrows
 UPDATE grants
-SET revoked_at = $1, revoked_reason = 'logout', version = version + 1
+SET revoked_at = $1, state = 'revoked', revoked_reason = 'logout', version = version + 1
 WHERE session_id = $2 AND offline_at IS NULL AND revoked_at IS NULL
 `
 

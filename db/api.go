@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"regrant/app/audit"
 	"regrant/app/oauth"
@@ -60,6 +61,40 @@ func (d *DB) UpdateAPI(ctx context.Context, a *oauth.API, event audit.Event) err
 		}
 		return tx.audit(ctx, event)
 	})
+}
+
+var _ oauth.APIKeeper = (*DB)(nil)
+
+// ReplaceAPI implements [oauth.APIKeeper].
+func (d *DB) ReplaceAPI(ctx context.Context, a *oauth.API, seen time.Time, event audit.Event) error {
+	return d.write(ctx, "replace API", func(tx *Tx) error {
+		if _, err := tx.API(ctx, a.Resource); errors.Is(err, sql.ErrNoRows) {
+			return oauth.ErrNotFound
+		} else if err != nil {
+			return err
+		}
+		n, err := tx.ReplaceAPI(ctx, queries.ReplaceAPIParams{
+			Resource: a.Resource, Name: a.Name, Scope: a.Scope.String(), AccessTokenFormat: orNull(string(a.AccessTokenFormat)),
+			UpdatedAt: micros(a.UpdatedAt), Seen: micros(seen),
+		})
+		if err := oneRow(n, err, oauth.ErrConflict); err != nil {
+			return err
+		}
+		return tx.audit(ctx, event)
+	})
+}
+
+// OpenScopes implements [oauth.APIKeeper].
+func (d *DB) OpenScopes(ctx context.Context, clientID string, limit int) ([]oauth.Scope, error) {
+	var scopes []oauth.Scope
+	err := d.read(ctx, "read scopes of grants", func(q *queries.Queries) error {
+		rows, err := q.OpenGrantScopes(ctx, clientID, int32(limit))
+		for _, r := range rows {
+			scopes = append(scopes, words(r))
+		}
+		return err
+	})
+	return scopes, err
 }
 
 // DeleteAPI implements [oauth.Store]. A second caller gets [oauth.ErrNotFound].

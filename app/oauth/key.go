@@ -230,8 +230,8 @@ func rotateSigningKeys(ctx context.Context, store Store, now time.Time, by audit
 	if err != nil {
 		return nil, fault("read keys", err)
 	}
-	activeAt := now.Add(JWKSMaxAge)
-	ends := activeAt.Add(MaxAccessTokenLifetime + keySkew)
+	plan := PlanRotation(now)
+	activeAt, ends := plan.SignsAt, plan.EndsAt
 	ending := map[string]time.Time{}
 	var added []Key
 	var events []audit.Event

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"regrant/app/audit"
 	"regrant/app/oauth"
 	"regrant/db"
 )
@@ -111,7 +110,6 @@ func (c apiUpdate) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		before := apiDetail(api)
 		set(&api.Name, c.Name)
 		set(&api.AccessTokenFormat, c.AccessTokenFormat)
 		if c.Scope != nil {
@@ -119,13 +117,8 @@ func (c apiUpdate) Run(ctx context.Context, p *program) error {
 				return err
 			}
 		}
-		if err := api.Validate(); err != nil {
-			return err
-		}
-		api.UpdatedAt = now()
-		event := audit.Event{At: api.UpdatedAt, Kind: audit.APIUpdated, Origin: operator(), ClientID: api.ClientID, Result: "ok",
-			Detail: audit.Details("before", before, "after", apiDetail(api))}
-		if err := store.UpdateAPI(ctx, api, event); err != nil {
+		change := oauth.APIChange{Name: api.Name, Scope: api.Scope, AccessTokenFormat: api.AccessTokenFormat, Seen: api.UpdatedAt}
+		if api, err = oauth.ChangeAPI(ctx, store, api.ClientID, change, now(), operator()); err != nil {
 			return err
 		}
 		return p.print(apiJSON(api), func(w io.Writer) { apiSheet(w, api, "") })
@@ -147,8 +140,7 @@ func (c apiDelete) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		event := audit.Event{At: now(), Kind: audit.APIDeleted, Origin: operator(), ClientID: api.ClientID, Result: "ok", Detail: apiDetail(api)}
-		if err := store.DeleteAPI(ctx, api.Resource, event); err != nil {
+		if _, err := oauth.RemoveAPI(ctx, store, api.ClientID, now(), operator()); err != nil {
 			return err
 		}
 		return p.said(map[string]any{"resource": api.Resource, "deleted": true}, "deleted %s", api.Resource)
@@ -176,10 +168,6 @@ func apiOf(apis []oauth.API, clientID string) *oauth.API {
 		}
 	}
 	return nil
-}
-
-func apiDetail(a *oauth.API) string {
-	return audit.Details("resource", a.Resource, "name", a.Name, "scope", a.Scope.String(), "format", string(a.AccessTokenFormat))
 }
 
 // apiView is an API in JSON.

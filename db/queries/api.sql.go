@@ -113,6 +113,68 @@ func (q *Queries) InsertAPI(ctx context.Context, arg InsertAPIParams) (int64, er
 	return result.RowsAffected()
 }
 
+const openGrantScopes = `-- name: OpenGrantScopes :many
+SELECT scope
+FROM grants
+WHERE client_id = $1 AND state = 'open'
+ORDER BY created_at DESC
+LIMIT $2
+`
+
+func (q *Queries) OpenGrantScopes(ctx context.Context, clientID string, lim int32) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, openGrantScopes, clientID, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var scope string
+		if err := rows.Scan(&scope); err != nil {
+			return nil, err
+		}
+		items = append(items, scope)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const replaceAPI = `-- name: ReplaceAPI :execrows
+UPDATE apis
+SET name = $1, scope = $2, access_token_format = $3, updated_at = $4
+WHERE resource = $5 AND updated_at = $6
+`
+
+type ReplaceAPIParams struct {
+	Name              string
+	Scope             string
+	AccessTokenFormat *string
+	UpdatedAt         int64
+	Resource          string
+	Seen              int64
+}
+
+// One row when it is as it was seen.
+func (q *Queries) ReplaceAPI(ctx context.Context, arg ReplaceAPIParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, replaceAPI,
+		arg.Name,
+		arg.Scope,
+		arg.AccessTokenFormat,
+		arg.UpdatedAt,
+		arg.Resource,
+		arg.Seen,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const updateAPI = `-- name: UpdateAPI :execrows
 UPDATE apis
 SET name = $1, scope = $2, access_token_format = $3, updated_at = $4

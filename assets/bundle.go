@@ -17,8 +17,8 @@ var scripts = []string{"submit", "copy", "reveal", "time", "theme-switch", "scro
 
 // adminSheets and adminScripts are what the pages for admins load besides.
 var (
-	adminSheets  = []string{"admin", "admin-nav", "admin-field", "admin-table", "admin-audit"}
-	adminScripts = []string{"select-all"}
+	adminSheets  = []string{"admin", "admin-nav", "admin-field", "admin-table", "admin-refusal", "admin-audit"}
+	adminScripts = []string{"select-all", "token-head"}
 )
 
 // demoSheets are what the page of "regrant demo" loads besides; no other page does.

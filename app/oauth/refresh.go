@@ -248,14 +248,14 @@ func (s *Server) reuse(ctx context.Context, client *Client, state *RefreshState,
 			s.behind.event(event)
 			s.behind.superseded(state, token.generation, now.Wall, Count{Reuses: 1})
 		}
-		return s.refused(state, token, r, now, RuleTokenReported, "reuse of generation "+decimal(token.generation)+", reported")
+		return ofReuse(class, state, r.By, s.refused(state, token, r, now, RuleTokenReported, "reuse of generation "+decimal(token.generation)+", reported"))
 	}
 	if err := s.store.RevokeReused(ctx, state, class, now.Wall, event); err != nil {
 		return fault("revoke reused grant", err)
 	}
 	s.behind.refused(client.ID, state.ID, now.Wall)
 	s.behind.superseded(state, token.generation, now.Wall, Count{Reuses: 1})
-	return errRefreshToken(RuleTokenReuse, "reuse of generation "+decimal(token.generation)+" of "+decimal(state.Generation)+", class "+string(class)+": grant revoked")
+	return ofReuse(class, state, r.By, errRefreshToken(RuleTokenReuse, "reuse of generation "+decimal(token.generation)+" of "+decimal(state.Generation)+", class "+string(class)+": grant revoked"))
 }
 
 // refusedGenuine answers verdicts that revoke nothing but that an admin should see.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"regrant/app/audit"
@@ -89,6 +90,16 @@ func ofGrant(g *GrantState, err error) error {
 	return err
 }
 
+// ofReuse notes what a reuse was taken for, and what of its presenter was as in the last use that was accepted.
+func ofReuse(class ReuseClass, state *RefreshState, by audit.Origin, err error) error {
+	var e *Error
+	if errors.As(err, &e) && !isFault(e) {
+		same := map[bool]string{true: "yes", false: "no"}
+		e.refusal().Found = audit.Details("class", string(class), "same_address", same[by.IP == state.LastIP], "same_agent", same[by.UserAgent == state.LastUserAgent])
+	}
+	return err
+}
+
 // ofToken notes which generation of which refresh token a refusal is about, and what was stored of it.
 func ofToken(state *RefreshState, token *refreshToken, p Policy, now Instant, err error) error {
 	var e *Error
@@ -96,7 +107,8 @@ func ofToken(state *RefreshState, token *refreshToken, p Policy, now Instant, er
 		f := e.refusal()
 		presented, current := token.generation, state.Generation
 		f.Generation, f.OfGeneration = &presented, &current
-		f.Found = audit.Details(append(state.found(token, now), p.found()...)...)
+		found := audit.Details(append(state.found(token, now), p.found()...)...)
+		f.Found = strings.TrimSpace(found + " " + f.Found)
 	}
 	return ofGrant(&state.GrantState, err)
 }

@@ -2,7 +2,9 @@ package oauth
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -170,4 +172,46 @@ func (s *Server) ForeseeAccessToken(ctx context.Context, jti, grantID string) (*
 		f.Rule = ""
 	}
 	return f, nil
+}
+
+// StandsNow gives the grant that a refusal is about as it is now, and what is stored of it as Refusal.Found has it; nil when
+// there is none, or none any more.
+func (s *Server) StandsNow(ctx context.Context, r *Refusal) (*RefreshState, string, error) {
+	if r.GrantID == "" {
+		return nil, "", nil
+	}
+	states, err := s.store.Grants(ctx, GrantFilter{ID: r.GrantID})
+	if err != nil || len(states) == 0 {
+		return nil, "", err
+	}
+	state := &states[0]
+	if r.Generation == nil || !state.HasToken() {
+		return state, audit.Details(state.GrantState.found()...), nil
+	}
+	client, err := s.store.Client(ctx, state.ClientID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, "", err
+	}
+	pairs := state.found(&refreshToken{epoch: state.Epoch, generation: *r.Generation}, s.clock.Now())
+	if client != nil {
+		pairs = append(pairs, client.Policy.found()...)
+	}
+	return state, audit.Details(pairs...), nil
+}
+
+// ClaimsOf gives jti and grant id of an access token in the JWT form, as it says them itself: its signature is not looked at.
+func ClaimsOf(token string) (jti, grantID string, ok bool) {
+	parts := strings.Split(strings.TrimSpace(token), ".")
+	if len(parts) != 3 || len(token) > maxJWTSize {
+		return "", "", false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "", "", false
+	}
+	var claims AccessToken
+	if json.Unmarshal(payload, &claims) != nil || claims.ID == "" || len(claims.ID) > 100 {
+		return "", "", false
+	}
+	return claims.ID, claims.GrantID, true
 }

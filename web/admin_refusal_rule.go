@@ -1,0 +1,58 @@
+package web
+
+import "regrant/app/oauth"
+
+// ruleText is what an admin reads of a rule: its name, what happened, and what to do.
+type ruleText struct{ title, why, do string }
+
+// ruleTexts has every rule of package oauth; a test compares them.
+var ruleTexts = map[oauth.Rule]ruleText{
+	oauth.RuleWrongSecret:        {"admin.refusal.rule.client_wrong_secret.title", "admin.refusal.rule.client_wrong_secret.why", "admin.refusal.rule.client_wrong_secret.do"},
+	oauth.RuleWrongMethod:        {"admin.refusal.rule.client_wrong_method.title", "admin.refusal.rule.client_wrong_method.why", "admin.refusal.rule.client_wrong_method.do"},
+	oauth.RuleClientDisabled:     {"admin.refusal.rule.client_disabled.title", "admin.refusal.rule.client_disabled.why", "admin.refusal.rule.client_disabled.do"},
+	oauth.RuleClientGrantType:    {"admin.refusal.rule.client_grant_type.title", "admin.refusal.rule.client_grant_type.why", "admin.refusal.rule.client_grant_type.do"},
+	oauth.RuleClientPublic:       {"admin.refusal.rule.client_public.title", "admin.refusal.rule.client_public.why", "admin.refusal.rule.client_public.do"},
+	oauth.RuleRequest:            {"admin.refusal.rule.request_invalid.title", "admin.refusal.rule.request_invalid.why", "admin.refusal.rule.request_invalid.do"},
+	oauth.RuleGrantType:          {"admin.refusal.rule.request_grant_type.title", "admin.refusal.rule.request_grant_type.why", "admin.refusal.rule.request_grant_type.do"},
+	oauth.RuleResponseType:       {"admin.refusal.rule.request_response_type.title", "admin.refusal.rule.request_response_type.why", "admin.refusal.rule.request_response_type.do"},
+	oauth.RuleUnsupported:        {"admin.refusal.rule.request_unsupported.title", "admin.refusal.rule.request_unsupported.why", "admin.refusal.rule.request_unsupported.do"},
+	oauth.RuleTokenType:          {"admin.refusal.rule.request_token_type.title", "admin.refusal.rule.request_token_type.why", "admin.refusal.rule.request_token_type.do"},
+	oauth.RuleScope:              {"admin.refusal.rule.scope_invalid.title", "admin.refusal.rule.scope_invalid.why", "admin.refusal.rule.scope_invalid.do"},
+	oauth.RuleScopeWider:         {"admin.refusal.rule.scope_wider.title", "admin.refusal.rule.scope_wider.why", "admin.refusal.rule.scope_wider.do"},
+	oauth.RuleScopeNone:          {"admin.refusal.rule.scope_none_left.title", "admin.refusal.rule.scope_none_left.why", "admin.refusal.rule.scope_none_left.do"},
+	oauth.RuleResource:           {"admin.refusal.rule.resource_invalid.title", "admin.refusal.rule.resource_invalid.why", "admin.refusal.rule.resource_invalid.do"},
+	oauth.RuleRedirectURI:        {"admin.refusal.rule.redirect_uri_not_registered.title", "admin.refusal.rule.redirect_uri_not_registered.why", "admin.refusal.rule.redirect_uri_not_registered.do"},
+	oauth.RuleRedirectURIMissing: {"admin.refusal.rule.redirect_uri_missing.title", "admin.refusal.rule.redirect_uri_missing.why", "admin.refusal.rule.redirect_uri_missing.do"},
+	oauth.RulePKCE:               {"admin.refusal.rule.pkce_challenge.title", "admin.refusal.rule.pkce_challenge.why", "admin.refusal.rule.pkce_challenge.do"},
+	oauth.RuleSignInNeeded:       {"admin.refusal.rule.authorization_sign_in_needed.title", "admin.refusal.rule.authorization_sign_in_needed.why", "admin.refusal.rule.authorization_sign_in_needed.do"},
+	oauth.RuleConsentNeeded:      {"admin.refusal.rule.authorization_consent_needed.title", "admin.refusal.rule.authorization_consent_needed.why", "admin.refusal.rule.authorization_consent_needed.do"},
+	oauth.RuleAuthentication:     {"admin.refusal.rule.authorization_authentication.title", "admin.refusal.rule.authorization_authentication.why", "admin.refusal.rule.authorization_authentication.do"},
+	oauth.RuleDenied:             {"admin.refusal.rule.authorization_denied.title", "admin.refusal.rule.authorization_denied.why", "admin.refusal.rule.authorization_denied.do"},
+	oauth.RuleCodeClient:         {"admin.refusal.rule.code_client_mismatch.title", "admin.refusal.rule.code_client_mismatch.why", "admin.refusal.rule.code_client_mismatch.do"},
+	oauth.RuleCodeRedirectURI:    {"admin.refusal.rule.code_redirect_uri.title", "admin.refusal.rule.code_redirect_uri.why", "admin.refusal.rule.code_redirect_uri.do"},
+	oauth.RuleCodeVerifier:       {"admin.refusal.rule.code_verifier.title", "admin.refusal.rule.code_verifier.why", "admin.refusal.rule.code_verifier.do"},
+	oauth.RuleCodeTries:          {"admin.refusal.rule.code_too_many_tries.title", "admin.refusal.rule.code_too_many_tries.why", "admin.refusal.rule.code_too_many_tries.do"},
+	oauth.RuleCodeSpent:          {"admin.refusal.rule.code_spent.title", "admin.refusal.rule.code_spent.why", "admin.refusal.rule.code_spent.do"},
+	oauth.RuleCodeExpired:        {"admin.refusal.rule.code_expired.title", "admin.refusal.rule.code_expired.why", "admin.refusal.rule.code_expired.do"},
+	oauth.RuleCodePerson:         {"admin.refusal.rule.code_person.title", "admin.refusal.rule.code_person.why", "admin.refusal.rule.code_person.do"},
+	oauth.RuleTokenOrphan:        {"admin.refusal.rule.refresh_token_orphan.title", "admin.refusal.rule.refresh_token_orphan.why", "admin.refusal.rule.refresh_token_orphan.do"},
+	oauth.RuleTokenClient:        {"admin.refusal.rule.refresh_token_client_mismatch.title", "admin.refusal.rule.refresh_token_client_mismatch.why", "admin.refusal.rule.refresh_token_client_mismatch.do"},
+	oauth.RuleTokenRevoked:       {"admin.refusal.rule.refresh_token_revoked.title", "admin.refusal.rule.refresh_token_revoked.why", "admin.refusal.rule.refresh_token_revoked.do"},
+	oauth.RuleTokenPerson:        {"admin.refusal.rule.refresh_token_person_disabled.title", "admin.refusal.rule.refresh_token_person_disabled.why", "admin.refusal.rule.refresh_token_person_disabled.do"},
+	oauth.RuleTokenCovered:       {"admin.refusal.rule.refresh_token_revoked_with_all.title", "admin.refusal.rule.refresh_token_revoked_with_all.why", "admin.refusal.rule.refresh_token_revoked_with_all.do"},
+	oauth.RuleTokenAbsolute:      {"admin.refusal.rule.refresh_token_expired_absolute.title", "admin.refusal.rule.refresh_token_expired_absolute.why", "admin.refusal.rule.refresh_token_expired_absolute.do"},
+	oauth.RuleTokenIdle:          {"admin.refusal.rule.refresh_token_expired_idle.title", "admin.refusal.rule.refresh_token_expired_idle.why", "admin.refusal.rule.refresh_token_expired_idle.do"},
+	oauth.RuleTokenReuse:         {"admin.refusal.rule.refresh_token_reuse.title", "admin.refusal.rule.refresh_token_reuse.why", "admin.refusal.rule.refresh_token_reuse.do"},
+	oauth.RuleTokenReported:      {"admin.refusal.rule.refresh_token_reuse_reported.title", "admin.refusal.rule.refresh_token_reuse_reported.why", "admin.refusal.rule.refresh_token_reuse_reported.do"},
+	oauth.RuleTokenStale:         {"admin.refusal.rule.refresh_token_stale.title", "admin.refusal.rule.refresh_token_stale.why", "admin.refusal.rule.refresh_token_stale.do"},
+	oauth.RuleTokenFork:          {"admin.refusal.rule.refresh_token_fork.title", "admin.refusal.rule.refresh_token_fork.why", "admin.refusal.rule.refresh_token_fork.do"},
+	oauth.RuleTokenFuture:        {"admin.refusal.rule.refresh_token_after_restore.title", "admin.refusal.rule.refresh_token_after_restore.why", "admin.refusal.rule.refresh_token_after_restore.do"},
+	oauth.RuleTokenReplayed:      {"admin.refusal.rule.refresh_token_replayed_too_often.title", "admin.refusal.rule.refresh_token_replayed_too_often.why", "admin.refusal.rule.refresh_token_replayed_too_often.do"},
+	oauth.RuleTokenKeyLost:       {"admin.refusal.rule.refresh_token_successor_lost.title", "admin.refusal.rule.refresh_token_successor_lost.why", "admin.refusal.rule.refresh_token_successor_lost.do"},
+	oauth.RuleTokenLimit:         {"admin.refusal.rule.refresh_token_too_many.title", "admin.refusal.rule.refresh_token_too_many.why", "admin.refusal.rule.refresh_token_too_many.do"},
+	oauth.RuleTokenOfflineGone:   {"admin.refusal.rule.refresh_token_offline_access_removed.title", "admin.refusal.rule.refresh_token_offline_access_removed.why", "admin.refusal.rule.refresh_token_offline_access_removed.do"},
+	oauth.RuleAccessExpired:      {"admin.refusal.rule.access_token_expired.title", "admin.refusal.rule.access_token_expired.why", "admin.refusal.rule.access_token_expired.do"},
+	oauth.RuleAccessRevoked:      {"admin.refusal.rule.access_token_revoked.title", "admin.refusal.rule.access_token_revoked.why", "admin.refusal.rule.access_token_revoked.do"},
+	oauth.RuleAccessAudience:     {"admin.refusal.rule.access_token_audience.title", "admin.refusal.rule.access_token_audience.why", "admin.refusal.rule.access_token_audience.do"},
+	oauth.RuleAccessScope:        {"admin.refusal.rule.access_token_scope.title", "admin.refusal.rule.access_token_scope.why", "admin.refusal.rule.access_token_scope.do"},
+}

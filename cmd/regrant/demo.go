@@ -5,14 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,7 +23,8 @@ import (
 )
 
 type demoCommand struct {
-	Listen string `placeholder:"ADDR" help:"Where the server listens (default 127.0.0.1:8080, or the next port that is free). The application and the API take the next free ports."`
+	Listen string `placeholder:"ADDR" help:"Where the server listens (default 127.0.0.1:8080, or the next port that is free). The application and the API take the next free ports. With --server, where the application listens (default 127.0.0.1:8081)."`
+	demoElsewhere
 }
 
 // Help is shown by --help.
@@ -35,20 +33,34 @@ func (demoCommand) Help() string {
 application's page what the three say to each other: signing in, calling the API, refreshing, and what happens when something
 goes wrong. Its database is made for it and removed when it ends; --db is not looked at.
 
+With --server it starts the application only, for a client that you have made at a server that is running. Register the
+redirect URI that it prints, http://127.0.0.1:8081/callback unless --listen says otherwise.
+
 Examples:
 
     regrant demo
-    regrant demo --listen 127.0.0.1:9000`
+    regrant demo --listen 127.0.0.1:9000
+    regrant demo --server http://localhost:8080 --client-id my-app --client-secret-stdin
+    regrant demo --server http://localhost:8080 --client-id my-cli --scope "openid profile"`
 }
 
 func (c demoCommand) Run(ctx context.Context, p *program) (err error) {
 	if c.Listen != "" && !isLoopback(c.Listen) {
-		return usage("listen: %s is not a loopback address; the demo shows its passwords to whoever comes", c.Listen)
+		return usage("listen: %s is not a loopback address; the demo shows what is secret to whoever comes", c.Listen)
+	}
+	client, err := c.client(p)
+	if err != nil {
+		return err
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	d, err := newDemo(ctx, c.Listen, log, account.DefaultCost())
+	var d *demo
+	if client != nil {
+		d, err = newDemoElsewhere(ctx, c.Listen, c.Server, *client, log)
+	} else {
+		d, err = newDemo(ctx, c.Listen, log, account.DefaultCost())
+	}
 	if err != nil {
 		return err
 	}
@@ -59,7 +71,8 @@ func (c demoCommand) Run(ctx context.Context, p *program) (err error) {
 	return d.serve(ctx)
 }
 
-// demo is the server, the application and the API, and the database that they live on.
+// demo is the server, the application and the API, and the database that they live on; or the application alone, where the
+// server is somebody else's: then what is only the server's is nil.
 type demo struct {
 	dir    string
 	issuer string
@@ -68,8 +81,9 @@ type demo struct {
 	api    demoPlace
 	person demoAccount
 	admin  demoAccount
-	secret string        // of the application at the server
-	grace  time.Duration // the window of the application's policy
+	client demoClient
+	at     demoEndpoints
+	opens  demoResource
 
 	clock     *demoClock
 	store     *db.DB
@@ -84,25 +98,11 @@ type demo struct {
 	places    []*demoPlace
 }
 
-// demoPlace is where one party listens.
-type demoPlace struct {
-	name     string // or address
-	port     string
-	host     string // name and port
-	url      string
-	listener net.Listener
-	handler  http.Handler
-}
-
 type demoAccount struct{ email, name, password string }
 
 // newDemo makes everything, on a new database. Where listen is "", it takes a port that is free. Passwords are hashed at cost.
 func newDemo(ctx context.Context, listen string, log *slog.Logger, cost account.Cost) (d *demo, err error) {
-	d = &demo{
-		log: log, clock: newDemoClock(), catalogue: view.NewCatalogue(), browsers: newDemoBrowsers(), ending: make(chan struct{}),
-		visitors: &demoVisitors{all: map[string]*demoVisitor{}}, tapes: demoTapes{byTrace: map[string]*demoTape{}},
-		http: &http.Client{Timeout: demoTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-	}
+	d = emptyDemo(log)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -115,7 +115,8 @@ func newDemo(ctx context.Context, listen string, log *slog.Logger, cost account.
 	if err := demoListen(listen, d.places...); err != nil {
 		return d, err
 	}
-	d.issuer = d.server.url
+	d.issuer, d.at = d.server.url, endpointsOf(d.server.url)
+	d.opens = demoResource{url: d.api.url + "/notes", party: view.DemoAPI, gives: "demo.says.resource", title: "demo.scene.called.title", rule: "demo.scene.called.rule"}
 	if d.dir, err = os.MkdirTemp("", "regrant-demo-"); err != nil {
 		return d, err
 	}
@@ -141,6 +142,14 @@ func newDemo(ctx context.Context, listen string, log *slog.Logger, cost account.
 	return d, nil
 }
 
+func emptyDemo(log *slog.Logger) *demo {
+	return &demo{
+		log: log, clock: newDemoClock(), catalogue: view.NewCatalogue(), browsers: newDemoBrowsers(), ending: make(chan struct{}),
+		visitors: &demoVisitors{all: map[string]*demoVisitor{}}, tapes: demoTapes{byTrace: map[string]*demoTape{}},
+		http: &http.Client{Timeout: demoTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
+}
+
 // populate makes the people, the API and the application.
 func (d *demo) populate(ctx context.Context, all *account.People) error {
 	d.person = demoAccount{"alice@example.com", "Alice Archer", demoPassword()}
@@ -160,16 +169,16 @@ func (d *demo) populate(ctx context.Context, all *account.People) error {
 	if err != nil {
 		return fmt.Errorf("register the API: %w", err)
 	}
-	rs := &demoAPI{resource: api.Resource, introspect: d.issuer + "/introspect", id: client.ID, secret: secret, client: d.http, tape: d.tapes.find}
+	rs := &demoAPI{resource: api.Resource, introspect: d.at.introspect, id: client.ID, secret: secret, client: d.http, tape: d.tapes.find}
 	d.api.handler = rs.handler()
 	policy, _ := oauth.PolicyOf(oauth.PresetStandard)
 	policy.AccessTokenLifetime = 30 * time.Second
-	d.grace = policy.Grace
+	d.client = demoClient{id: demoClientID, method: oauth.AuthBasic, scope: demoScope, wider: scopeWrite, grace: policy.Grace}
 	app := &oauth.Client{
-		ID: demoClientID, Name: "Notes", AuthMethod: oauth.AuthBasic, RedirectURIs: []string{d.callback()}, Policy: policy,
+		ID: d.client.id, Name: "Notes", AuthMethod: d.client.method, RedirectURIs: []string{d.callback()}, Policy: policy,
 		Scope: append(append(oauth.Scope{}, oauth.DefaultScope...), scopeRead, scopeWrite),
 	}
-	if d.secret, err = oauth.RegisterClient(ctx, d.store, app, at, operator()); err != nil {
+	if d.client.secret, err = oauth.RegisterClient(ctx, d.store, app, at, operator()); err != nil {
 		return fmt.Errorf("register the application: %w", err)
 	}
 	return nil
@@ -181,59 +190,6 @@ func demoPassword() string {
 	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:16]
 }
 
-// demoAddress is where the demo listens when nobody says where.
-const demoAddress = "127.0.0.1:8080"
-
-// freeNear gives addr, or the same host with the first of the next hundred ports that is free.
-func freeNear(addr string) string {
-	host, text, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		return addr
-	}
-	for next := port; next < port+100; next++ {
-		candidate := net.JoinHostPort(host, strconv.Itoa(next))
-		if l, err := net.Listen("tcp", candidate); err == nil {
-			l.Close()
-			return candidate
-		}
-	}
-	return addr
-}
-
-// demoListen opens the server's socket where it was asked for, and the others on the next ports that are free.
-func demoListen(listen string, places ...*demoPlace) error {
-	if err := checkPort("listen", listen); err != nil {
-		return err
-	}
-	host, text, _ := net.SplitHostPort(listen)
-	port, err := net.LookupPort("tcp", text)
-	if err != nil {
-		return usage("listen: %q is not a port", text)
-	}
-	for i, place := range places {
-		if place.listener, err = listenTCP("listen", net.JoinHostPort(host, strconv.Itoa(port))); i > 0 && err != nil {
-			place.listener, err = listenTCP("listen", net.JoinHostPort(host, "0"))
-		}
-		if err != nil {
-			return err
-		}
-		place.name = host
-		if _, place.port, err = net.SplitHostPort(place.listener.Addr().String()); err != nil {
-			return err
-		}
-		place.host = net.JoinHostPort(host, place.port)
-		place.url = "http://" + place.host
-		if port != 0 {
-			port++
-		}
-	}
-	return nil
-}
-
 // serve answers until ctx ends or a listener fails. A second signal changes nothing: the end is near, and the database must
 // be gone.
 func (d *demo) serve(ctx context.Context) error {
@@ -241,7 +197,9 @@ func (d *demo) serve(ctx context.Context) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer finish()
-	work.Go(func() { d.engine.Run(background) })
+	if d.engine != nil {
+		work.Go(func() { d.engine.Run(background) })
+	}
 	failed := make(chan error, len(d.places))
 	servers := make([]*http.Server, len(d.places))
 	for i, place := range d.places {
@@ -279,27 +237,4 @@ func (d *demo) close() (err error) {
 		err = errors.Join(err, os.RemoveAll(d.dir))
 	}
 	return err
-}
-
-// demoIntroduction is where the demo is and how to sign in, in JSON.
-type demoIntroduction struct {
-	App      string `json:"application"`
-	Issuer   string `json:"issuer"`
-	API      string `json:"api"`
-	Email    string `json:"email"`
-	Password string `json:"password"`
-
-	AdminEmail    string `json:"admin_email"`
-	AdminPassword string `json:"admin_password"`
-}
-
-func (d *demo) introduction() demoIntroduction {
-	return demoIntroduction{d.app.url, d.issuer, d.api.url, d.person.email, d.person.password, d.admin.email, d.admin.password}
-}
-
-func (d *demo) introduce(w io.Writer) {
-	fmt.Fprintf(w, "\n  Open %s\n\n", d.app.url)
-	sheet(w, "    Application", d.app.url, "    Regrant", d.issuer, "    API", d.api.url,
-		"    Person", d.person.email+"  "+d.person.password, "    Admin", d.admin.email+"  "+d.admin.password)
-	fmt.Fprint(w, "\n  All of it is gone when you press Ctrl+C.\n\n")
 }

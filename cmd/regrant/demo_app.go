@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"regrant/app/oauth"
 	"regrant/assets"
 	"regrant/web/view"
 )
@@ -74,7 +75,7 @@ func (d *demo) act(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	do, known := demoActs[name]
-	if !known && name != "over" {
+	if (!known || !d.offers(name)) && name != "over" {
 		http.NotFound(w, r)
 		return
 	}
@@ -99,7 +100,7 @@ func (d *demo) act(w http.ResponseWriter, r *http.Request) {
 func (d *demo) startOver(ctx context.Context, v *demoVisitor) {
 	if v.tokens != nil {
 		form := url.Values{"token": {v.tokens.current()}}
-		d.post(ctx, &demoTape{trace: newTrace()}, "/revoke", form, d.secret, demoLeg{Reads: func(*demoAnswer) (demoText, string) { return demoText{}, "" }})
+		d.post(ctx, &demoTape{trace: newTrace()}, d.at.revoke, form, demoLeg{Reads: func(*demoAnswer) (demoText, string) { return demoText{}, "" }})
 	}
 	v.tokens, v.last, v.pending, v.scenes, v.seen, v.fresh = nil, nil, nil, nil, [9]bool{}, true
 	clear(v.done)
@@ -127,17 +128,15 @@ func (d *demo) present(ctx context.Context, t *demoTape, try demoTry) *demoAnswe
 	if try.scope != "" {
 		form.Set("scope", try.scope)
 	}
-	if try.says == "" {
-		try.says = "demo.says.refresh"
+	says := demoSays("demo.says.refresh")
+	if try.says != "" {
+		says = demoSays(try.says, "Scope", d.client.wider)
 	}
 	if try.gets == "" {
 		try.gets = "demo.says.tokens"
 	}
-	if try.secret == "" {
-		try.secret = d.secret
-	}
 	leg := demoLeg{
-		Who: try.who, Tone: try.tone, Together: try.together, Step: 7, Back: 8, Says: demoSays(try.says),
+		Who: try.who, Tone: try.tone, Together: try.together, Step: 7, Back: 8, Says: says,
 		Token: demoToken(slices.Index(try.tokens.refresh, try.token), try.token),
 	}
 	next := len(try.tokens.refresh)
@@ -154,7 +153,7 @@ func (d *demo) present(ctx context.Context, t *demoTape, try demoTry) *demoAnswe
 		}
 		return demoToken(next, response.RefreshToken)
 	}
-	return d.postAs(ctx, t, "/token", form, try, leg)
+	return d.postAs(ctx, t, d.at.token, form, try, leg)
 }
 
 // demoRefusal says what an error of the token endpoint means, RFC 6749 §5.2.
@@ -162,7 +161,7 @@ func demoRefusal(a *demoAnswer) demoText {
 	for code, key := range map[string]string{
 		"invalid_grant": "demo.says.invalid_grant", "invalid_scope": "demo.says.invalid_scope", "invalid_client": "demo.says.invalid_client",
 	} {
-		if bytes.Contains(a.Body, []byte(`"error":"`+code+`"`)) {
+		if a.says(code) {
 			return demoSays(key)
 		}
 	}
@@ -170,25 +169,32 @@ func demoRefusal(a *demoAnswer) demoText {
 }
 
 // post sends a form to the server as the application.
-func (d *demo) post(ctx context.Context, t *demoTape, path string, form url.Values, secret string, leg demoLeg) *demoAnswer {
-	return d.postAs(ctx, t, path, form, demoTry{secret: secret}, leg)
+func (d *demo) post(ctx context.Context, t *demoTape, endpoint string, form url.Values, leg demoLeg) *demoAnswer {
+	return d.postAs(ctx, t, endpoint, form, demoTry{}, leg)
 }
 
-func (d *demo) postAs(ctx context.Context, t *demoTape, path string, form url.Values, try demoTry, leg demoLeg) *demoAnswer {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.issuer+path, strings.NewReader(form.Encode()))
+// postAs sends a form with the client's credentials where its registration wants them, RFC 6749 §2.3.1.
+func (d *demo) postAs(ctx context.Context, t *demoTape, endpoint string, form url.Values, try demoTry, leg demoLeg) *demoAnswer {
+	secret := cmp.Or(try.secret, d.client.secret)
+	if d.client.method != oauth.AuthBasic {
+		form.Set("client_id", d.client.id)
+	}
+	if d.client.method == oauth.AuthPost {
+		form.Set("client_secret", secret)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return &demoAnswer{Err: err}
 	}
-	agent, client := try.agent, try.client
-	if agent == "" {
-		agent = demoAgent
-	}
+	client := try.client
 	if client == nil {
 		client = d.http
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("User-Agent", agent)
-	r.SetBasicAuth(url.QueryEscape(demoClientID), url.QueryEscape(try.secret))
+	r.Header.Set("User-Agent", cmp.Or(try.agent, demoAgent))
+	if d.client.method == oauth.AuthBasic {
+		r.SetBasicAuth(url.QueryEscape(d.client.id), url.QueryEscape(secret))
+	}
 	leg.From, leg.To = view.DemoApp, view.DemoServer
 	return t.send(client, r, form, leg)
 }

@@ -21,7 +21,7 @@ func TestTheDemoShowsNoSecrets(t *testing.T) {
 	d := newTestDemo(t)
 	b := d.browser(t)
 	b.signIn("allow")
-	secrets := map[string]string{"client secret": d.secret}
+	secrets := map[string]string{"client secret": d.client.secret}
 	var pages strings.Builder
 	for _, act := range []string{"call", "refresh", "twice", "lose", "wider", "secret", "expire", "refresh", "sign-out"} {
 		for i, token := range b.visitor().tokens.refresh {
@@ -165,7 +165,7 @@ func TestTheDemoClockClosesWindows(t *testing.T) {
 		t.Fatal("no window is open after a refresh")
 	}
 
-	if err := d.clock.pass(t.Context(), d.grace, d.engine.Beat); err != nil {
+	if err := d.clock.pass(t.Context(), d.client.grace, d.engine.Beat); err != nil {
 		t.Fatal(err)
 	}
 
@@ -215,7 +215,7 @@ func TestTheDemoStartsWithoutAnAddressWhereItsPortIsTaken(t *testing.T) {
 	}
 	defer d.close()
 
-	if d.server.host == demoAddress || d.issuer != "http://"+d.server.host || d.introduction().Issuer != d.issuer {
+	if d.server.host == demoAddress || d.issuer != "http://"+d.server.host || d.introduction().(demoIntroduction).Issuer != d.issuer {
 		t.Errorf("it listens on %s and calls itself %s", d.server.host, d.issuer)
 	}
 }

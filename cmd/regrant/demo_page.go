@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -34,11 +36,16 @@ func (d *demo) show(w http.ResponseWriter, r *http.Request) {
 func (d *demo) page(r *http.Request, v *demoVisitor) (view.Demo, error) {
 	t := d.catalogue.For(r.Header.Get("Accept-Language"))
 	p := view.Demo{
-		Frame: view.Frame{Text: t}, Version: v.showing(), Email: d.person.email, Password: d.person.password,
+		Frame: view.Frame{Text: t}, Version: v.showing(), Dashboard: d.dashboard(""),
 		App:    view.DemoParty{Name: t.T("demo.party.app"), Role: t.T("demo.party.app_role"), Host: d.app.name, Port: d.app.port},
 		Server: view.DemoParty{Name: view.Brand, Role: t.T("demo.party.server_role"), Host: d.server.name, Port: d.server.port},
-		API:    view.DemoParty{Name: t.T("demo.party.api"), Role: t.T("demo.party.api_role"), Host: d.api.name, Port: d.api.port},
-		Groups: demoButtons(t, v), Scene: demoOutlook(t),
+		Groups: d.buttons(t, v), Scene: demoOutlook(t, d.opens.party),
+	}
+	if d.elsewhere() {
+		p.ClientID, p.RedirectURI = d.client.id, d.callback()
+	} else {
+		p.Email, p.Password, p.AdminEmail, p.AdminPassword = d.person.email, d.person.password, d.admin.email, d.admin.password
+		p.API = view.DemoParty{Name: t.T("demo.party.api"), Role: t.T("demo.party.api_role"), Host: d.api.name, Port: d.api.port}
 	}
 	if ahead := d.clock.Ahead(); ahead > 0 {
 		p.Ahead = t.Duration(ahead)
@@ -51,10 +58,10 @@ func (d *demo) page(r *http.Request, v *demoVisitor) (view.Demo, error) {
 	lit := [9]bool{}
 	for i, s := range scenes {
 		if i > 0 {
-			p.Earlier = append(p.Earlier, s.in(t))
+			p.Earlier = append(p.Earlier, d.tell(t, s))
 			continue
 		}
-		p.Scene = s.in(t)
+		p.Scene = d.tell(t, s)
 		for _, a := range s.arrows {
 			lit[a.Step] = true
 		}
@@ -73,6 +80,12 @@ func (d *demo) page(r *http.Request, v *demoVisitor) (view.Demo, error) {
 		}
 		p.Refresh = demoRefreshToken(v.tokens)
 	}
+	if held := cmp.Or(v.tokens, v.last); held != nil && held.grant != "" {
+		p.GrantURL = d.dashboard("/grants/" + url.PathEscape(held.grant))
+	}
+	if d.elsewhere() {
+		return p, nil
+	}
 	story, err := d.story(r.Context(), t, v)
 	p.Story = story
 	return p, err
@@ -81,13 +94,24 @@ func (d *demo) page(r *http.Request, v *demoVisitor) (view.Demo, error) {
 // demoTour is what a newcomer should press, in order: once around the eight steps, then what can go wrong.
 var demoTour = []string{"call", "expire", "refresh", "twice", "lose", "wider", "secret", "replay"}
 
-// demoButtons are the buttons, and which of them to press next.
-func demoButtons(t *view.Text, v *demoVisitor) []view.DemoGroup {
+// offers says whether a button makes sense here at all: a server elsewhere has its own clock, and a public client no secret.
+func (d *demo) offers(act string) bool {
+	switch act {
+	case "expire":
+		return !d.elsewhere()
+	case "secret":
+		return d.client.secret != ""
+	}
+	return true
+}
+
+// buttons are the buttons, and which of them to press next.
+func (d *demo) buttons(t *view.Text, v *demoVisitor) []view.DemoGroup {
 	next := "sign-in"
 	if v.tokens != nil {
 		next = ""
 		for _, name := range slices.Backward(demoTour) {
-			if !v.done[name] {
+			if !v.done[name] && d.offers(name) {
 				next = name
 			}
 		}
@@ -99,21 +123,27 @@ func demoButtons(t *view.Text, v *demoVisitor) []view.DemoGroup {
 	signIn.Leave, signIn.Off = true, false
 	over := button("over", t.T("demo.act.over"))
 	over.Off = false
-	return []view.DemoGroup{
-		{Title: t.T("demo.group.day"), Acts: []view.DemoAct{
-			signIn, button("call", t.T("demo.act.call")), button("expire", t.T("demo.act.expire")), button("refresh", t.T("demo.act.refresh")),
-		}},
+	call := button("call", t.T("demo.act.call"))
+	if d.elsewhere() {
+		call.Title = t.T("demo.act.call_userinfo")
+	}
+	groups := []view.DemoGroup{
+		{Title: t.T("demo.group.day"), Acts: []view.DemoAct{signIn, call, button("expire", t.T("demo.act.expire")), button("refresh", t.T("demo.act.refresh"))}},
 		{Title: t.T("demo.group.trouble"), Acts: []view.DemoAct{
 			button("twice", t.T("demo.act.twice")), button("lose", t.T("demo.act.lose")), button("wider", t.T("demo.act.wider")),
 			button("secret", t.T("demo.act.secret")), button("replay", t.T("demo.act.replay")),
 		}},
 		{Title: t.T("demo.group.end"), Acts: []view.DemoAct{button("sign-out", t.T("demo.act.sign_out")), over}},
 	}
+	for i := range groups {
+		groups[i].Acts = slices.DeleteFunc(groups[i].Acts, func(act view.DemoAct) bool { return !d.offers(act.Name) })
+	}
+	return groups
 }
 
-// demoOutlook shows the eight steps before they happen.
-func demoOutlook(t *view.Text) view.DemoScene {
-	const app, server, api = view.DemoApp, view.DemoServer, view.DemoAPI
+// demoOutlook shows the eight steps before they happen; api is the column of what the access token opens.
+func demoOutlook(t *view.Text, api string) view.DemoScene {
+	const app, server = view.DemoApp, view.DemoServer
 	return view.DemoScene{
 		Title: t.T("demo.scene.outlook.title"), Rule: t.T("demo.scene.outlook.rule"),
 		Arrows: []view.DemoArrow{
@@ -139,25 +169,29 @@ func (d *demo) surprise(t *demoTape) demoScene {
 	return d.scene("demo.scene.surprise.title", demoSays("demo.scene.surprise.rule"), "bad", t)
 }
 
-// in tells a scene in a reader's language.
-func (s demoScene) in(t *view.Text) view.DemoScene {
+// tell tells a scene in a reader's language.
+func (d *demo) tell(t *view.Text, s demoScene) view.DemoScene {
 	scene := view.DemoScene{Title: s.title.in(t), Rule: s.rule.in(t), Tone: s.tone, Time: s.at.Format(time.TimeOnly)}
 	for _, a := range s.arrows {
 		scene.Arrows = append(scene.Arrows, view.DemoArrow{
 			From: a.From, To: a.To, Answer: a.Answer, Lost: a.Lost, Tone: a.Tone, Step: a.Step, Who: demoSays(a.Who).in(t), Line: a.Line,
 			Says: a.Says.in(t), Token: a.Token, Message: a.Message,
 		})
+		if id := a.Refused.RequestID; id != "" {
+			why := d.dashboard("/refusals?" + url.Values{"request_id": {id}}.Encode())
+			scene.Refusals = append(scene.Refusals, view.DemoRefusal{Code: a.Refused.Code, RequestID: id, URL: why})
+		}
 	}
 	return scene
 }
 
 // accessToken shows what an access token says.
 func (d *demo) accessToken(t *view.Text, tokens *demoTokens) (*view.DemoAccess, error) {
+	a := &view.DemoAccess{Short: shorten(tokens.access), Left: tokens.expires.Sub(d.clock.Wall()), Lifetime: tokens.life}
 	header, claims, err := splitJWT(tokens.access)
 	if err != nil {
-		return nil, err
+		return a, nil // an opaque one, which only the server can read
 	}
-	a := &view.DemoAccess{Short: shorten(tokens.access), Left: tokens.expires.Sub(d.clock.Wall()), Lifetime: tokens.life}
 	if a.Header, err = demoMembers(header); err != nil {
 		return nil, err
 	}

@@ -34,16 +34,51 @@ func (d *demo) signIn(w http.ResponseWriter, v *demoVisitor) {
 	v.pending = p
 	challenge := sha256.Sum256([]byte(p.verifier))
 	query := url.Values{
-		"client_id": {demoClientID}, "redirect_uri": {d.callback()}, "response_type": {"code"}, "scope": {demoScope}, "state": {p.state}, "nonce": {p.nonce},
+		"client_id": {d.client.id}, "redirect_uri": {d.callback()}, "response_type": {"code"}, "scope": {d.client.scope}, "state": {p.state}, "nonce": {p.nonce},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 		// offline_access asks for consent, OpenID Connect Core §11.
-		"prompt": {"consent"}, "login_hint": {d.person.email},
+		"prompt": {"consent"},
+	}
+	if d.person.email != "" {
+		query.Set("login_hint", d.person.email)
 	}
 	if v.fresh {
 		query.Set("prompt", "login consent")
 	}
-	d.browsers.expect(p)
-	seeOther(w, d.issuer+"/authorize?"+query.Encode())
+	if d.elsewhere() {
+		d.sends(p, query)
+	} else {
+		d.browsers.expect(p)
+	}
+	between := "?"
+	if strings.Contains(d.at.authorize, "?") {
+		between = "&" // RFC 6749 §3.1
+	}
+	seeOther(w, d.at.authorize+between+query.Encode())
+}
+
+// sends takes down that the browser is sent to a server whose door is out of sight.
+func (d *demo) sends(p *demoSignIn, query url.Values) {
+	path := "/"
+	if u, err := url.Parse(d.at.authorize); err == nil {
+		path = u.Path
+	}
+	p.tape.add(&demoArrow{
+		From: view.DemoApp, To: view.DemoServer, Who: "demo.who.browser", Step: 1, Line: "GET " + path, Says: demoSays("demo.says.authorize", "Scope", d.client.scope),
+		Message: &view.DemoMessage{Start: "GET " + path + " HTTP/1.1", Query: demoForm(query)},
+	})
+}
+
+// returns takes down with what the browser comes back from there.
+func (d *demo) returns(p *demoSignIn, query url.Values) {
+	says, tone := demoSends(0, &url.URL{RawQuery: query.Encode()})
+	if code := query.Get("error"); code != "" {
+		says = demoSays("demo.says.to_app_error", "Error", code)
+	}
+	p.tape.add(&demoArrow{
+		From: view.DemoServer, To: view.DemoApp, Answer: true, Who: "demo.who.browser", Tone: tone, Line: "GET /callback", Says: says,
+		Message: &view.DemoMessage{Start: "GET /callback HTTP/1.1", Query: demoForm(query)},
+	})
 }
 
 func (d *demo) callback() string { return d.app.url + "/callback" }
@@ -55,19 +90,38 @@ func (d *demo) finish(ctx context.Context, q url.Values, v *demoVisitor) {
 		return // not an answer to what this browser has asked: RFC 6749 §10.12, RFC 9207 §2.4
 	}
 	v.pending = nil
-	d.browsers.forget(p)
-	if q.Get("error") != "" {
+	if d.elsewhere() {
+		d.returns(p, q)
+	} else {
+		d.browsers.forget(p)
+	}
+	switch code := q.Get("error"); {
+	case code == "access_denied":
 		v.put(d.scene("demo.scene.denied.title", demoSays("demo.scene.denied.rule"), "warn", p.tape))
+		return
+	case code == "invalid_scope":
+		v.put(d.scene("demo.scene.no_scope.title", demoSays("demo.scene.no_scope.rule", "Scope", d.client.scope), "bad", p.tape))
+		return
+	case code != "":
+		v.put(d.scene("demo.scene.unwelcome.title", demoSays("demo.scene.unwelcome.rule", "Error", strings.TrimSpace(code+" "+q.Get("error_description"))), "bad", p.tape))
 		return
 	}
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {q.Get("code")}, "redirect_uri": {d.callback()}, "code_verifier": {p.verifier}}
+	says := demoSays("demo.says.code")
+	if d.client.secret == "" {
+		says = demoSays("demo.says.code_public")
+	}
 	var tokens *demoTokens
-	answer := d.post(ctx, p.tape, "/token", form, d.secret, demoLeg{
-		Back: 2, Says: demoSays("demo.says.code"),
+	var failed error
+	answer := d.post(ctx, p.tape, d.at.token, form, demoLeg{
+		Back: 2, Says: says,
 		Reads: func(a *demoAnswer) (demoText, string) {
-			var err error
-			if tokens, err = d.first(a, p); err != nil {
-				return demoSays("demo.says.no_answer", "Error", err.Error()), "bad"
+			if tokens, failed = d.first(a, p); failed != nil {
+				tokens = nil
+				if a.error() != "" {
+					return demoRefusal(a), "bad"
+				}
+				return demoSays("demo.says.no_answer", "Error", failed.Error()), "bad"
 			}
 			return demoSays("demo.says.tokens", "Life", tokens.life), ""
 		},
@@ -78,13 +132,28 @@ func (d *demo) finish(ctx context.Context, q url.Values, v *demoVisitor) {
 			return demoToken(0, tokens.current())
 		},
 	})
-	if answer.Err != nil || tokens == nil {
-		v.put(d.surprise(p.tape))
+	switch {
+	case errors.Is(failed, errNoRefreshToken):
+		v.put(d.scene("demo.scene.no_refresh.title", demoSays("demo.scene.no_refresh.rule"), "warn", p.tape))
+		return
+	case answer.Err != nil || tokens == nil:
+		v.put(d.otherwise(v, p.tape, answer))
 		return
 	}
-	d.whoIs(ctx, p.tape, tokens)
+	if tokens.knows("openid") {
+		d.whoIs(ctx, p.tape, tokens)
+	}
 	v.tokens, v.last, v.fresh = tokens, nil, false
-	v.put(d.scene("demo.scene.signed_in.title", demoSays("demo.scene.signed_in.rule"), "good", p.tape))
+	scene := d.scene("demo.scene.signed_in.title", demoSays("demo.scene.signed_in.rule"), "good", p.tape)
+	if left := missing(d.client.scope, tokens.scope); left != "" {
+		scene.rule = demoSays("demo.scene.signed_in_less.rule", "Scope", left)
+	}
+	v.put(scene)
+}
+
+// missing gives what of one list of scopes another lacks.
+func missing(asked, got string) string {
+	return strings.Join(slices.DeleteFunc(strings.Fields(asked), func(token string) bool { return slices.Contains(strings.Fields(got), token) }), " ")
 }
 
 // tokenResponse is the answer of RFC 6749 §5.1.
@@ -104,6 +173,10 @@ func (d *demo) first(a *demoAnswer, p *demoSignIn) (*demoTokens, error) {
 	if err != nil {
 		return nil, err
 	}
+	t := &demoTokens{scope: cmp.Or(response.Scope, d.client.scope)}
+	if !t.knows("openid") { // plain OAuth: nobody is named
+		return t, d.hold(t, response)
+	}
 	var id struct {
 		Issuer   string    `json:"iss"`
 		Audience audiences `json:"aud"`
@@ -114,17 +187,17 @@ func (d *demo) first(a *demoAnswer, p *demoSignIn) (*demoTokens, error) {
 	if _, claims, err := splitJWT(response.IDToken); err != nil || json.Unmarshal(claims, &id) != nil {
 		return nil, errors.New("no readable ID token")
 	}
-	if id.Issuer != d.issuer || !slices.Contains(id.Audience, demoClientID) || id.Nonce != p.nonce || !d.clock.Wall().Before(time.Unix(id.Expiry, 0)) {
+	if id.Issuer != d.issuer || !slices.Contains(id.Audience, d.client.id) || id.Nonce != p.nonce || !d.clock.Wall().Before(time.Unix(id.Expiry, 0)) {
 		return nil, errors.New("the ID token is not for this sign-in")
 	}
-	t := &demoTokens{subject: id.Subject, name: id.Subject}
+	t.subject, t.name = id.Subject, id.Subject
 	return t, d.hold(t, response)
 }
 
 // whoIs asks for the person's name at the userinfo endpoint, OpenID Connect Core §5.3. Who did not allow that is known by
 // the subject identifier alone.
 func (d *demo) whoIs(ctx context.Context, tape *demoTape, t *demoTokens) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.issuer+"/userinfo", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.at.userinfo, nil)
 	if err != nil {
 		return
 	}
@@ -147,18 +220,14 @@ func (d *demo) whoIs(ctx context.Context, tape *demoTape, t *demoTokens) {
 	})
 }
 
-// hold keeps the tokens of a response.
+// hold keeps the tokens of a response. An access token that is a JWT says more than the response does; an opaque one says nothing.
 func (d *demo) hold(t *demoTokens, response *tokenResponse) error {
-	_, claims, err := splitJWT(response.AccessToken)
-	if err != nil {
-		return err
-	}
-	var c struct {
+	c := struct {
 		Grant  string `json:"grant_id"`
 		Expiry int64  `json:"exp"`
-	}
-	if err := json.Unmarshal(claims, &c); err != nil {
-		return err
+	}{t.grant, d.clock.Wall().Unix() + int64(response.ExpiresIn)}
+	if _, claims, err := splitJWT(response.AccessToken); err == nil && json.Unmarshal(claims, &c) != nil {
+		return errors.New("the access token has no readable claims")
 	}
 	t.grant, t.access = c.Grant, response.AccessToken
 	t.expires, t.life = time.Unix(c.Expiry, 0), time.Duration(response.ExpiresIn)*time.Second
@@ -167,6 +236,8 @@ func (d *demo) hold(t *demoTokens, response *tokenResponse) error {
 	}
 	return nil
 }
+
+var errNoRefreshToken = errors.New("there is no refresh token")
 
 // readTokens reads a token response that is whole.
 func readTokens(a *demoAnswer) (*tokenResponse, error) {
@@ -177,8 +248,11 @@ func readTokens(a *demoAnswer) (*tokenResponse, error) {
 	if err := json.Unmarshal(a.Body, &response); a.Status != http.StatusOK || err != nil {
 		return nil, fmt.Errorf("no tokens: %s", demoStatus(a.Status))
 	}
-	if !strings.EqualFold(response.TokenType, "Bearer") || response.AccessToken == "" || response.RefreshToken == "" {
+	if !strings.EqualFold(response.TokenType, "Bearer") || response.AccessToken == "" {
 		return nil, errors.New("a token is missing")
+	}
+	if response.RefreshToken == "" {
+		return nil, errNoRefreshToken
 	}
 	return &response, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -48,7 +49,11 @@ type demoArrow struct {
 	Says     demoText
 	Token    *view.DemoToken
 	Message  *view.DemoMessage
+	Refused  demoFinding
 }
+
+// demoFinding is an error that the server answered the application with, and the request id by which an admin finds out why.
+type demoFinding struct{ Code, RequestID string }
 
 // demoTape takes down, in order of time, what travels because of one press of a button. Parties that serve the demo at
 // the same time write to it together.
@@ -107,6 +112,19 @@ type demoAnswer struct {
 	out, in *demoArrow
 }
 
+// says tells whether an answer is that error of RFC 6749 §5.2.
+func (a *demoAnswer) says(code string) bool { return a.error() == code }
+
+func (a *demoAnswer) error() string {
+	var e struct {
+		Error string `json:"error"`
+	}
+	if a.Err != nil || a.Status < 400 || json.Unmarshal(a.Body, &e) != nil {
+		return ""
+	}
+	return e.Error
+}
+
 // maxDemoBody is how much of an answer is read. The parties of the demo say far less.
 const maxDemoBody = 1 << 20
 
@@ -136,6 +154,9 @@ func (t *demoTape) send(client *http.Client, r *http.Request, form url.Values, l
 		back.Line, back.Tone = demoStatus(answer.Status), "good"
 		if answer.Status >= 400 {
 			back.Tone, back.Step = "bad", 0
+		}
+		if code := answer.error(); code != "" && leg.From == view.DemoApp && leg.To == view.DemoServer {
+			back.Refused = demoFinding{code, answer.Header.Get("X-Request-Id")}
 		}
 		says, tone := leg.Reads(answer)
 		if back.Says = says; tone != "" {

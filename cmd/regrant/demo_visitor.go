@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -30,7 +31,8 @@ type demoVisitor struct {
 type demoTokens struct {
 	subject string // of the person, from the ID token
 	name    string // from the userinfo endpoint, as far as that was allowed
-	grant   string // the grant's public id
+	scope   string // what was allowed
+	grant   string // the grant's public id; empty where the access token does not say
 	access  string
 	expires time.Time
 	life    time.Duration
@@ -39,6 +41,9 @@ type demoTokens struct {
 
 // current is the refresh token that counts.
 func (t *demoTokens) current() string { return t.refresh[len(t.refresh)-1] }
+
+// knows says whether a scope was allowed.
+func (t *demoTokens) knows(token string) bool { return slices.Contains(strings.Fields(t.scope), token) }
 
 // generation is how often the refresh token was replaced.
 func (t *demoTokens) generation() int { return len(t.refresh) - 1 }

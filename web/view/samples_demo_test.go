@@ -7,6 +7,7 @@ func sampleDemo(f Frame) Demo {
 	t := f.Text
 	return Demo{
 		Frame: f, Version: "1", Email: "alice@example.com", Password: "abcd-efgh-ijkl-mnop",
+		Dashboard: "http://127.0.0.1:8080/admin", AdminEmail: "admin@example.com", AdminPassword: "qrst-uvwx-yzab-cdef",
 		App:    DemoParty{Name: t.T("demo.party.app"), Role: t.T("demo.party.app_role"), Host: "127.0.0.1", Port: "8081"},
 		Server: DemoParty{Name: Brand, Role: t.T("demo.party.server_role"), Host: "127.0.0.1", Port: "8080"},
 		API:    DemoParty{Name: t.T("demo.party.api"), Role: t.T("demo.party.api_role"), Host: "127.0.0.1", Port: "8082"},
@@ -54,6 +55,8 @@ func sampleDemoSignedIn(f Frame) Demo {
 			},
 		},
 	}
+	p.Scene.Refusals = []DemoRefusal{{Code: "invalid_grant", RequestID: "01K9ZJ3V6T", URL: "http://127.0.0.1:8080/admin/refusals?request_id=01K9ZJ3V6T"}}
+	p.GrantURL = "http://127.0.0.1:8080/admin/grants/K5AGKSNJMFULZSITEK3TFGDWV0"
 	p.Earlier = []DemoScene{{Title: t.T("demo.scene.called.title"), Rule: t.T("demo.scene.called.rule"), Tone: "good", Time: "14:03:01"}}
 	p.Access = &DemoAccess{
 		Short: "eyJhbGciOi…S9FLqg", Left: 12500 * time.Millisecond, Lifetime: 30 * time.Second,
@@ -68,5 +71,16 @@ func sampleDemoSignedIn(f Frame) Demo {
 			{Time: "14:02:59", What: "grant.created", Tone: "good"},
 		},
 	}
+	return p
+}
+
+// sampleDemoElsewhere is the application alone, for a client with opaque access tokens.
+func sampleDemoElsewhere(f Frame) Demo {
+	t, p := f.Text, sampleDemo(f)
+	p.Email, p.Password, p.AdminEmail, p.AdminPassword, p.API = "", "", "", "", DemoParty{}
+	p.ClientID, p.RedirectURI, p.Name = "grafana", "http://127.0.0.1:8081/callback", "Alice Archer"
+	p.Access = &DemoAccess{Short: "rga1_0mKe3…pWv2Qx", Left: 9 * time.Minute, Lifetime: 10 * time.Minute}
+	p.Refresh = &DemoRefresh{Generation: 0, Short: "rgr1_01tzd…0wlJM4"}
+	p.Scene.Title, p.Scene.Rule = t.T("demo.scene.signed_in.title"), t.T("demo.scene.signed_in_less.rule", "Scope", "offline_access")
 	return p
 }

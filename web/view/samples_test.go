@@ -74,6 +74,7 @@ func samples(f Frame) map[string]templ.Component {
 		"docs":               sampleDocs(f),
 		"demo":               sampleDemo(f),
 		"demo_signed_in":     sampleDemoSignedIn(f),
+		"demo_elsewhere":     sampleDemoElsewhere(f),
 	}
 }
 

@@ -54,7 +54,7 @@ func (s *Server) showRefusals(w http.ResponseWriter, r *http.Request, a *admin) 
 func unknownRequest(t *view.Text) []string {
 	return []string{
 		t.T("admin.refusal.not_found.accepted"), t.T("admin.refusal.not_found.garbage"), t.T("admin.refusal.not_found.old"),
-		t.T("admin.refusal.not_found.many"), t.T("admin.refusal.not_found.fault"),
+		t.T("admin.refusal.not_found.bounded"), t.T("admin.refusal.not_found.fault"),
 	}
 }
 

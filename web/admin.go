@@ -11,12 +11,17 @@ import (
 	"regrant/app/account"
 	"regrant/app/audit"
 	"regrant/app/oauth"
+	"regrant/app/settings"
 	"regrant/web/view"
 )
 
 // Store is what the pages of admins need of a database, besides what the engine and the people ask of theirs.
 type Store interface {
 	oauth.Store
+	audit.Reader
+	settings.Store
+	oauth.APIKeeper
+	oauth.RefusalLog
 	oauth.PolicyEvidence
 }
 

@@ -15,7 +15,7 @@ import (
 
 // frame is what every page needs of its request.
 func (s *Server) frame(r *http.Request) view.Frame {
-	return view.Frame{Text: s.catalogue.For(r.Header.Get("Accept-Language")), Base: s.base}
+	return view.Frame{Text: s.catalogue.For(r.Header.Get("Accept-Language")), Base: s.base, Look: s.site.look(r.Context())}
 }
 
 // showPage writes a page. inFlow is for pages inside an authorization, whose form may lead to a client: WEB-11.

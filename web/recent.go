@@ -71,3 +71,11 @@ func (a *asked[V]) over() bool {
 		return false
 	}
 }
+
+// forget makes the next who wants to know ask again. A question that is on its way may have been too early, so its answer is not
+// kept either.
+func (c *recent[V]) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = nil
+}

@@ -18,10 +18,12 @@ import (
 // Store is what the pages of admins need of a database, besides what the engine and the people ask of theirs.
 type Store interface {
 	oauth.Store
+	account.LinkStore
+	account.Directory
+	oauth.GrantChanger
+	oauth.TimelineStore // with oauth.RefusalLog
 	audit.Reader
 	settings.Store
-	oauth.APIKeeper
-	oauth.RefusalLog
 	oauth.PolicyEvidence
 }
 
@@ -42,13 +44,11 @@ type adminHandler func(w http.ResponseWriter, r *http.Request, a *admin)
 type adminArea struct {
 	s     *Server
 	route func(pattern string, h http.HandlerFunc)
-	mux   *http.ServeMux
 }
 
-func newAdminArea(s *Server, mux *http.ServeMux, route func(string, http.HandlerFunc)) *adminArea {
-	area := &adminArea{s: s, route: route, mux: mux}
-	area.route("GET /admin/", s.adminOnly(func(w http.ResponseWriter, r *http.Request, _ *admin) { s.notFound(w, r) }))
-	area.mux.Handle("/admin/", s.methodNotAllowed("GET", s.pageMethodNotAllowed))
+func newAdminArea(s *Server, route func(string, http.HandlerFunc)) *adminArea {
+	area := &adminArea{s: s, route: route}
+	area.page("/admin/", func(w http.ResponseWriter, r *http.Request, _ *admin) { s.notFound(w, r) })
 	return area
 }
 
@@ -67,19 +67,31 @@ func (area *adminArea) danger(path string, show, act adminHandler) {
 	area.methods(path, area.s.freshOnly(show), area.s.freshOnly(act))
 }
 
+// methods registers one pattern for all methods: patterns with a method would be more special than "/admin/{id}" in one way and
+// less in another, which ServeMux refuses.
 func (area *adminArea) methods(path string, show, act adminHandler) {
-	allow := ""
+	s, allow := area.s, ""
+	var get, post http.HandlerFunc
 	if show != nil {
-		area.route("GET "+path, area.s.adminOnly(show))
-		allow = "GET"
+		get, allow = s.adminOnly(show), "GET"
 	}
 	if act != nil {
-		area.route("POST "+path, area.s.ownForm(area.s.adminOnly(act)))
+		post = s.ownForm(s.adminOnly(act))
 		if allow += ", POST"; show == nil {
 			allow = "POST"
 		}
 	}
-	area.mux.Handle(path, area.s.methodNotAllowed(allow, area.s.pageMethodNotAllowed))
+	other := s.methodNotAllowed(allow, s.pageMethodNotAllowed)
+	area.route(path, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case get != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+			get(w, r)
+		case post != nil && r.Method == http.MethodPost:
+			post(w, r)
+		default:
+			other.ServeHTTP(w, r)
+		}
+	})
 }
 
 // adminOnly lets admins in. The role is read anew each time, so a role that was taken away ends here at once.

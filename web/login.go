@@ -15,7 +15,7 @@ import (
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
 	id, another := r.URL.Query().Get("request"), r.URL.Query().Get("switch") != ""
 	if id == "" {
-		s.showPage(w, r, http.StatusOK, true, s.loginPage(w, r, nil))
+		s.showOwnLogin(w, r, another)
 		return
 	}
 	if another {
@@ -47,6 +47,21 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// showOwnLogin shows the form for this server itself. Somebody who is signed in goes to where they belong.
+func (s *Server) showOwnLogin(w http.ResponseWriter, r *http.Request, another bool) {
+	if !another {
+		_, person, ok := s.person(w, r)
+		if !ok {
+			return
+		}
+		if person != nil {
+			s.redirect(w, s.base+s.belongs(person.Role, r.URL.Query().Get("return")))
+			return
+		}
+	}
+	s.showPage(w, r, http.StatusOK, true, s.loginPage(w, r, nil))
+}
+
 // pending reads an authorization that waits for a sign-in. When there is none, it answers itself.
 func (s *Server) pending(w http.ResponseWriter, r *http.Request, id string) (*oauth.Progress, bool) {
 	p, err := s.oauth.Pending(r.Context(), id, oauth.HashBrowser(s.browser(w, r)))
@@ -56,9 +71,21 @@ func (s *Server) pending(w http.ResponseWriter, r *http.Request, id string) (*oa
 	return p, err == nil
 }
 
+// pendingOfForm reads the authorization that a form of the sign-in is for, nil for none. When it is over, it answers itself.
+func (s *Server) pendingOfForm(w http.ResponseWriter, r *http.Request) (*oauth.Progress, bool) {
+	id := r.PostForm.Get("request")
+	if id == "" {
+		return nil, true
+	}
+	return s.pending(w, r, id)
+}
+
 // loginPage is the page with what is known before anything was typed.
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, p *oauth.Progress) view.Login {
-	page := view.Login{Frame: s.frame(r), FormToken: s.formToken(w, r)}
+	page := view.Login{Frame: s.frame(r), FormToken: s.formToken(w, r), Return: localReturn(r.URL.Query().Get("return"))}
+	if r.Method == http.MethodPost {
+		page.Return = localReturn(r.PostForm.Get("return"))
+	}
 	if p != nil {
 		page.ClientName, page.ClientHost = p.Client.Name, hostOf(p.Request.RedirectURI)
 		page.Request, page.Email = p.Request.ID, p.Request.LoginHint
@@ -68,14 +95,9 @@ func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, p *oauth.Prog
 
 // login signs a person in, with a session of its own that nobody knew before, and goes on with what they came for.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
-	id := r.PostForm.Get("request")
-	var pending *oauth.Progress
-	if id != "" {
-		p, ok := s.pending(w, r, id)
-		if !ok {
-			return
-		}
-		pending = p
+	pending, ok := s.pendingOfForm(w, r)
+	if !ok {
+		return
 	}
 	credentials := account.Credentials{Email: r.PostForm.Get("email"), Password: r.PostForm.Get("password"), Device: s.device(w, r)}
 	if credentials.Email == "" || credentials.Password == "" {
@@ -83,28 +105,56 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	signedIn, err := s.people.SignIn(r.Context(), credentials, originOf(r), s.now())
-	if err != nil {
+	var expired *account.PasswordExpiredError
+	switch {
+	case errors.As(err, &expired):
+		s.askRenewal(w, r, pending, expired)
+	case err != nil:
 		s.signInRefused(w, r, pending, err)
+	default:
+		s.goIn(w, r, pending, signedIn)
+	}
+}
+
+// goIn begins the session of somebody who has proved who they are, and leads to what they came for.
+func (s *Server) goIn(w http.ResponseWriter, r *http.Request, pending *oauth.Progress, signedIn *account.SignedIn) {
+	session, ok := s.enter(w, r, pending, signedIn)
+	if !ok {
 		return
 	}
-	if !s.leave(w, r, signedIn.Person.ID) {
+	if pending == nil {
+		s.redirect(w, s.base+s.belongs(signedIn.Person.Role, r.PostForm.Get("return")))
 		return
+	}
+	progress, err := s.oauth.Resume(r.Context(), pending.Request.ID, oauth.HashBrowser(s.browser(w, r)), subject(&session), originOf(r))
+	s.goOn(w, r, progress, err)
+}
+
+// enter begins a session of its own that nobody knew before. When it does not begin, it answers itself.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request, pending *oauth.Progress, signedIn *account.SignedIn) (account.Session, bool) {
+	if !s.leave(w, r, signedIn.Person.ID) {
+		return account.Session{}, false
 	}
 	session, err := s.sessions.begin(w, r, account.NewSession(signedIn, originOf(r)), signedIn.Person.Role)
-	if errors.Is(err, account.ErrSessionEnded) {
+	switch {
+	case errors.Is(err, account.ErrSessionEnded):
 		s.signInRefused(w, r, pending, account.ErrCredentials) // disabled or given another password meanwhile
-		return
-	}
-	if err != nil {
+	case err != nil:
 		s.unavailable(w, r, "begin session", err)
-		return
 	}
-	if id == "" {
-		s.redirect(w, s.base+"/")
-		return
+	return session, err == nil
+}
+
+// belongs is where somebody goes who came for no authorization: back to where they were sent to sign in from, else to their
+// own pages.
+func (s *Server) belongs(role account.Role, to string) string {
+	if to = localReturn(to); to != "" {
+		return to
 	}
-	progress, err := s.oauth.Resume(r.Context(), id, oauth.HashBrowser(s.browser(w, r)), subject(&session), originOf(r))
-	s.goOn(w, r, progress, err)
+	if role == account.RoleAdmin {
+		return "/admin"
+	}
+	return "/"
 }
 
 // leave signs out whoever else was signed in with this browser. When the store cannot do it, it answers itself.

@@ -17,8 +17,20 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	page := view.Home{Frame: s.frame(r), Issuer: s.oauth.Issuer()}
 	if session != nil {
 		page.Email, page.Name, page.Since, page.FormToken = person.Email, person.Name, session.AuthTime, s.formToken(w, r)
+		page.Admin = person.Role == account.RoleAdmin
+	} else if page.New, ok = s.isNew(w, r); !ok {
+		return
 	}
 	s.showPage(w, r, http.StatusOK, false, page)
+}
+
+// isNew says whether the first admin is still to be made. When the store cannot say, it answers itself.
+func (s *Server) isNew(w http.ResponseWriter, r *http.Request) (isNew, ok bool) {
+	hasAdmin, err := s.people.HadAdmin(r.Context())
+	if err != nil {
+		s.unavailable(w, r, "look for an admin", err)
+	}
+	return !hasAdmin, err == nil
 }
 
 // showLogout asks, since a link alone signs nobody out.

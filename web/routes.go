@@ -38,7 +38,6 @@ func (s *Server) routes() http.Handler {
 	s.document(mux, "/healthz", s.healthz)
 	s.document(mux, "/readyz", s.readyz)
 	mux.Handle("GET /assets/", assets.Handler())
-	mux.Handle("GET /brand/{file}", deadline(http.HandlerFunc(s.brandFile)))
 
 	// The browser's way into an authorization. The POST comes from other sites by design (OpenID Connect Core §3.1.2.1).
 	page := func(pattern string, h http.HandlerFunc) {
@@ -60,12 +59,19 @@ func (s *Server) routes() http.Handler {
 	}
 	form("/login", inAuthorization(s.showLogin), inAuthorization(s.login))
 	form("/login/continue", nil, inAuthorization(s.continueLogin))
+	form("/login/password", nil, inAuthorization(s.renewPassword))
 	form("/consent", inAuthorization(s.showConsent), inAuthorization(s.consent))
 	form("/logout", s.showLogout, s.logout)
+	form("/setup", s.showSetup, s.setUp)
+	form("/setup/{token}", s.showSetup, s.setUp)
+	form("/invite/{token}", s.showInvite, s.acceptInvite)
+	form("/reset/{token}", s.showReset, s.reset)
+	page("GET /reset", s.showPasswordSet)
 
 	// Pages for admins, each below /admin and nobody else's.
-	area := newAdminArea(s, mux, page)
-	_ = area
+	area := newAdminArea(s, page)
+	s.adminPeople(area)
+	s.adminRefusals(area)
 
 	page("GET /{$}", s.home)
 	page("GET /docs", s.docsHome)

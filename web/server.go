@@ -35,9 +35,9 @@ type Server struct {
 	secure    bool   // the issuer is https
 	oauth     *oauth.Server
 	people    *account.People
+	links     *account.Links
 	sessions  *sessions
 	store     Store
-	site      *siteSettings
 	ready     *recent[error]
 	catalogue *view.Catalogue
 	docs      *docs
@@ -64,12 +64,11 @@ func New(cfg Config, engine *oauth.Server, people *account.People, store Session
 		return nil, errors.New("web.New: no store")
 	}
 	s := &Server{
-		store: cfg.Store,
-		cfg:   cfg, base: strings.TrimSuffix(issuer.EscapedPath(), "/"), secure: issuer.Scheme == "https", oauth: engine, people: people,
+		store: cfg.Store, links: account.NewLinks(people, cfg.Store, cfg.Issuer),
+		cfg: cfg, base: strings.TrimSuffix(issuer.EscapedPath(), "/"), secure: issuer.Scheme == "https", oauth: engine, people: people,
 		ready: readiness(ready), origins: publicOrigins(engine), catalogue: view.NewCatalogue(), log: cfg.Log, failures: newFailureBudget(), counters: newCounters(),
 	}
 	s.sessions = newSessions(issuer, store, cfg.Now)
-	s.site = newSiteSettings(cfg.Store)
 	if s.docs, err = loadDocs(); err != nil {
 		return nil, err
 	}

@@ -334,7 +334,7 @@ func (b *browser) submit(page answer, action string, fields url.Values) answer {
 // signIn signs a person in to the server itself.
 func (b *browser) signIn(person string) {
 	b.t.Helper()
-	page := b.get(b.issuer + "/login")
+	page := b.get(b.issuer + "/login?switch=1")
 	a := b.submit(page, b.issuer+"/login", url.Values{"email": {b.person[person].Email}, "password": {password}})
 	if a.status != http.StatusSeeOther {
 		b.t.Fatalf("sign in: %d %s", a.status, a.body)

@@ -2,8 +2,6 @@ package account
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"regrant/app/audit"
@@ -11,20 +9,20 @@ import (
 
 // Invitation is whom an admin invites, and as what.
 type Invitation struct {
-	Email   string
-	Name    string   // may be empty; the person may change it
-	Role    Role     // default RolePerson
-	Domains []string // the domains that an address may have, in lower case; none: any
+	Email string
+	Name  string                  // may be empty; the person may change it
+	Role  Role                    // default RolePerson
+	May   func(email string) bool // whether a canonical address may be invited; nil: any
 }
 
 // Invite makes a link with which the invited person makes an account. An earlier invitation of that address dies. Errors:
-// [InvalidError] with the key email.domain for an address outside of the domains, [ErrEmailTaken].
+// [InvalidError] with the key email.domain for an address that may not be invited, [ErrEmailTaken].
 func (l *Links) Invite(ctx context.Context, i Invitation, o audit.Origin, now time.Time) (link Link, address string, err error) {
 	link.Kind = LinkInvite
 	if link.Email, err = ParseEmail(i.Email); err != nil {
 		return Link{}, "", err
 	}
-	if _, domain, _ := strings.Cut(link.Email, "@"); len(i.Domains) > 0 && !slices.Contains(i.Domains, domain) {
+	if i.May != nil && !i.May(link.Email) {
 		return Link{}, "", &InvalidError{Field: "email", Key: "email.domain"}
 	}
 	if link.Name, err = ParseName(i.Name); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -96,7 +97,7 @@ type Links struct {
 
 // NewLinks returns the links in store, for people. Their addresses begin with issuer, whatever a request says (WEB-42).
 func NewLinks(people *People, store LinkStore, issuer string) *Links {
-	return &Links{people: people, store: store, issuer: issuer}
+	return &Links{people: people, store: store, issuer: strings.TrimSuffix(issuer, "/")}
 }
 
 // linkPrefix marks the tokens of links for secret scanners and for the log, which leaves them out.

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -114,11 +115,21 @@ func (p *People) HasAdmin(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
+// HadAdmin reports whether there is an admin, able to sign in or not. From then on nobody can become the first (WEB-41).
+func (p *People) HadAdmin(ctx context.Context) (bool, error) {
+	err := p.store.NoAdminYet(ctx)
+	if errors.Is(err, ErrHasAdmin) {
+		return true, nil
+	}
+	return false, err
+}
+
 // Profile is what may change about a person.
 type Profile struct {
 	Name          string
 	Email         string
-	EmailVerified bool // only an admin may say so of an address that was not verified
+	EmailVerified bool  // only an admin may say so of an address that was not verified
+	Version       int64 // of the person who was shown; 0: whatever it is
 }
 
 // ChangeProfile writes name and address. Another address is not verified, unless f says so. Errors: [InvalidError],
@@ -136,7 +147,10 @@ func (p *People) ChangeProfile(ctx context.Context, id string, f Profile, o audi
 	if err != nil {
 		return Person{}, err
 	}
-	var changed []string
+	if f.Version != 0 && f.Version != person.Version {
+		return Person{}, ErrChanged
+	}
+	var changed, details []string
 	if name != person.Name {
 		changed = append(changed, "name")
 	}
@@ -149,13 +163,17 @@ func (p *People) ChangeProfile(ctx context.Context, id string, f Profile, o audi
 		person.EmailVerifiedAt = &now
 	}
 	if after := person.EmailVerifiedAt != nil; after != verified {
-		changed = append(changed, "email_verified="+strconv.FormatBool(after))
+		changed = append(changed, "email_verified")
+		details = append(details, "before", audit.Details("email_verified", strconv.FormatBool(verified)),
+			"after", audit.Details("email_verified", strconv.FormatBool(after)))
 	}
 	if len(changed) == 0 {
 		return person, nil
 	}
+	// Names and addresses stay out of the log, which outlives the person (T23): that they changed is what it holds.
+	details = append([]string{"changed", strings.Join(changed, ",")}, details...)
 	person.Name, person.Email, person.UpdatedAt = name, email, now
-	e := event(audit.PersonUpdated, person.ID, o, now, "changed", strings.Join(changed, ","))
+	e := event(audit.PersonUpdated, person.ID, o, now, details...)
 	if err := p.store.UpdateProfile(ctx, person, e); err != nil {
 		return Person{}, err
 	}
@@ -166,12 +184,12 @@ func (p *People) ChangeProfile(ctx context.Context, id string, f Profile, o audi
 // Disable keeps a person from signing in and ends all that they have: sessions, grants, codes, links. [ErrNotFound],
 // [ErrDisabled], [ErrLastAdmin].
 func (p *People) Disable(ctx context.Context, id string, o audit.Origin, now time.Time) error {
-	return p.store.DisablePerson(ctx, id, event(audit.PersonDisabled, id, o, now))
+	return p.store.DisablePerson(ctx, id, event(audit.PersonDisabled, id, o, now, "before", "active", "after", "disabled"))
 }
 
 // Enable lets a person sign in again. What Disable ended stays ended. [ErrNotFound], [ErrEnabled].
 func (p *People) Enable(ctx context.Context, id string, o audit.Origin, now time.Time) error {
-	return p.store.EnablePerson(ctx, id, event(audit.PersonEnabled, id, o, now))
+	return p.store.EnablePerson(ctx, id, event(audit.PersonEnabled, id, o, now, "before", "disabled", "after", "active"))
 }
 
 // Delete removes a person for good. Their id stays taken, their address is free again. [ErrNotFound],

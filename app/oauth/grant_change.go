@@ -83,7 +83,7 @@ func (s *Server) ChangeGrantEnd(ctx context.Context, store GrantChanger, id stri
 	switch {
 	case !end.After(s.clock.Now().Deadline):
 		return ErrEndPast
-	case end.After(state.CreatedAt.Add(maxLifetime)):
+	case end.After(LatestEnd(&state.Grant)):
 		return ErrEndTooFar
 	case end.Equal(state.EndsAt):
 		return ErrEndSame
@@ -97,3 +97,40 @@ func (s *Server) grantChanged(kind audit.Kind, g *RefreshState, by audit.Origin,
 	return audit.Event{At: s.clock.Now().Wall, Kind: kind, Origin: by, PersonID: g.PersonID, ClientID: g.ClientID, GrantID: g.ID, Result: "ok",
 		Detail: audit.Details("before", audit.Details(what, before), "after", audit.Details(what, after))}
 }
+
+// EndGrant revokes one grant in the name of an admin; [ErrGrantEnded] if something had ended it, [ErrNotFound] if there is none.
+func (s *Server) EndGrant(ctx context.Context, id string, by audit.Origin) error {
+	g, err := s.store.Grant(ctx, id)
+	if err != nil {
+		return fault("read grant", err)
+	}
+	now := s.clock.Now().Wall
+	event := audit.Event{At: now, Kind: audit.GrantRevoked, Origin: by, PersonID: g.PersonID, ClientID: g.ClientID, GrantID: id, Result: string(RevokedAdmin),
+		Detail: audit.Details("before", "state=active", "after", "state=revoked")}
+	alive, err := s.store.RevokeGrant(ctx, id, RevokedAdmin, now, event)
+	if err == nil && !alive {
+		return ErrGrantEnded
+	}
+	return fault("revoke grant", err)
+}
+
+// AccessTokensUntil gives when the last access token of a grant is over, as far as is known: the time of its last use that is
+// remembered, and how long its client's access tokens live. A client whose tokens do not rotate may have got one just now.
+func (s *Server) AccessTokensUntil(state *RefreshState, c *Client) time.Time {
+	last := state.CreatedAt
+	if state.HasToken() {
+		last = state.LastUsedAt
+	}
+	for _, e := range state.Ring.Entries() {
+		if e.At.After(last) {
+			last = e.At
+		}
+	}
+	if c.Policy.RotationOff && state.Alive() {
+		last = s.clock.Now().Wall
+	}
+	return last.Add(c.Policy.AccessTokenLifetime)
+}
+
+// LatestEnd is the latest that the end of a grant may be moved to.
+func LatestEnd(g *Grant) time.Time { return g.CreatedAt.Add(maxLifetime) }

@@ -2,6 +2,7 @@
 const styles = {
   date: { dateStyle: "medium" },
   "date-time": { dateStyle: "medium", timeStyle: "short" },
+  second: { dateStyle: "medium", timeStyle: "medium" },
 };
 for (const element of document.querySelectorAll("time[data-local]")) {
   const format = new Intl.DateTimeFormat(document.documentElement.lang, styles[element.dataset.local]);

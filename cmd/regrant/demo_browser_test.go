@@ -13,6 +13,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"regrant/app/oauth"
 )
 
 // complaints are what a browser says of a page: violations of its policy, errors of its scripts, and a page that is wider
@@ -260,5 +262,31 @@ func TestTheDemoWorksWithoutScripts(t *testing.T) {
 	}
 	if at := b.text("location.hash"); at != "#scene" {
 		t.Errorf("the page opens at %q", at)
+	}
+}
+
+// At a server elsewhere there are two parties, and the arrows run between them.
+func TestADemoAtAServerElsewhereInARealBrowser(t *testing.T) {
+	b := newDemoTab(t)
+	home := newTestDemo(t)
+	d := home.guest(t, "", func(c *oauth.Client) { c.AuthMethod = oauth.AuthNone }).demo
+	b.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(d.app.url))
+	b.await("The eight steps, before they happen")
+	b.look("the outlook")
+	b.signIn(d)
+	for _, step := range []struct{ act, title string }{
+		{"call", "The userinfo endpoint answered"}, {"lose", "The answer was lost, and nothing with it"}, {"wider", "More than was allowed: refused"},
+		{"replay", "An old token came back: all of it ends"},
+	} {
+		b.click(`.acts form[data-act="` + step.act + `"] button`)
+		b.await(step.title)
+		if off := b.text(offCentre); off != "" {
+			t.Errorf("%s: %s", step.act, off)
+		}
+	}
+	b.look("an old token came back")
+	why := b.text(`document.querySelector(".stage .refusals a").href`)
+	if !strings.HasPrefix(why, home.issuer+"/admin/refusals?request_id=") {
+		t.Errorf("why: %s", why)
 	}
 }

@@ -30,16 +30,25 @@ func TestLifetimesReadAsPeopleSayThem(t *testing.T) {
 }
 
 func TestTheGreetingSaysOnlyWhatIsLeftToDo(t *testing.T) {
-	fresh := greeting("http://localhost:8080", "./regrant %s --db x.db", true, true)
-	for _, want := range []string{
-		"http://localhost:8080\n", "./regrant user create --db x.db --email", "./regrant client create --db x.db --name", "http://localhost:8080/docs",
-	} {
+	const setup = "http://localhost:8080/setup/rgl1_ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	fresh := greeting("http://localhost:8080", "./regrant %s --db x.db", setup, true)
+	for _, want := range []string{"http://localhost:8080\n", setup + "\n", "one hour", "http://localhost:8080/docs"} {
 		if !strings.Contains(fresh, want) {
 			t.Errorf("%q is missing in %s", want, fresh)
 		}
 	}
 
-	settled := greeting("http://localhost:8080", "regrant %s", false, false)
+	started := greeting("http://localhost:8080", "./regrant %s --db x.db", "", true)
+	for _, want := range []string{"./regrant client create --db x.db --name", "http://localhost:8080/admin"} {
+		if !strings.Contains(started, want) {
+			t.Errorf("%q is missing in %s", want, started)
+		}
+	}
+	if strings.Contains(started, "/setup") {
+		t.Errorf("there is an admin, but: %s", started)
+	}
+
+	settled := greeting("http://localhost:8080", "regrant %s", "", false)
 	if strings.Contains(settled, "create") || strings.Contains(settled, "Next") {
 		t.Errorf("nothing is left to do, but: %s", settled)
 	}

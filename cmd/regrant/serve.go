@@ -101,7 +101,7 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	}
 	s.warn(log, issuer)
 	log.Info("listening", "addr", listeners.String(), "issuer", issuer, "db", store.Path(), "version", thisVersion().Version)
-	if err := p.greet(ctx, store, issuer); err != nil {
+	if err := p.greet(ctx, store, all, issuer); err != nil {
 		return err
 	}
 	return r.until(ctx, stop)

@@ -28,7 +28,7 @@ var entryTexts = map[oauth.EntryKind]kindText{
 	oauth.EntryRevoked:    {"admin.grant.entry.revoked", toneBad},
 	oauth.EntryExpired:    {"admin.grant.entry.expired_absolute", toneCaution},
 	oauth.EntryDay:        {"admin.grant.entry.day", toneGood},
-	oauth.EntryOther:      {"admin.grant.entry.other", toneCaution},
+	oauth.EntryOther:      {"admin.grant.entry.another", toneCaution},
 }
 
 // lifeEntries puts the life of a grant into words, oldest first.

@@ -25,6 +25,7 @@ type Store interface {
 	audit.Reader
 	settings.Store
 	oauth.PolicyEvidence
+	oauth.ClientUsage
 }
 
 // sudoTime is how long a proof of who somebody is stays fresh enough for a dangerous act (WEB-40).

@@ -72,6 +72,7 @@ func (s *Server) routes() http.Handler {
 	area := newAdminArea(s, page)
 	s.adminPeople(area)
 	s.adminRefusals(area)
+	s.adminClients(area)
 
 	page("GET /{$}", s.home)
 	page("GET /docs", s.docsHome)

@@ -1,0 +1,179 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"regrant/app/oauth"
+	"regrant/web/view"
+)
+
+// settingsForm is a registration as the form has it.
+type settingsForm struct {
+	version      int64
+	name         string
+	redirectURIs string
+	scope        oauth.Scope
+	grantTypes   []string
+	authMethod   oauth.AuthMethod
+	trusted      bool
+	pkce         bool
+	repeat       bool // the redirect URI at the token endpoint
+
+	errors  map[string]string // by field
+	problem string            // why nothing was saved, where it is no field's fault
+	prove   bool              // what is missing is a fresh proof of who the admin is
+	revoke  bool              // grants are in the way
+}
+
+func settingsOf(c *oauth.Client) settingsForm {
+	return settingsForm{
+		version: c.Version, name: c.Name, redirectURIs: strings.Join(c.RedirectURIs, "\n"), scope: c.Scope, grantTypes: c.GrantTypes,
+		authMethod: c.AuthMethod, trusted: c.Trusted, pkce: !c.PKCEWaived, repeat: c.RedirectURIRequired, errors: map[string]string{},
+	}
+}
+
+func readSettings(form url.Values) settingsForm {
+	version, _ := strconv.ParseInt(form.Get("version"), 10, 64)
+	return settingsForm{
+		version: version, name: strings.TrimSpace(form.Get("name")), redirectURIs: form.Get("redirect_uris"), scope: form["scope"],
+		grantTypes: form["grant_type"], authMethod: oauth.AuthMethod(form.Get("auth_method")), trusted: form.Get("trusted") == "on",
+		pkce: form.Get("pkce") == "on", repeat: form.Get("redirect_uri_required") == "on", errors: map[string]string{},
+	}
+}
+
+func (s *Server) showClientSettings(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) {
+	s.writeClientSettings(w, r, a, c, http.StatusOK, settingsOf(c))
+}
+
+// changeClient saves the settings. What gives somebody power is saved only shortly after the admin has proven who they are; until
+// then the page keeps what was typed.
+func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) {
+	f, t := readSettings(r.PostForm), s.frame(r).Text
+	wanted := s.wanted(t, c, &f)
+	if len(f.errors) > 0 {
+		s.writeClientSettings(w, r, a, c, http.StatusUnprocessableEntity, f)
+		return
+	}
+	if f.version == c.Version && wanted.Loosens(c) && !a.Fresh {
+		f.problem, f.prove = t.T("admin.clients.settings.not_fresh"), true
+		s.writeClientSettings(w, r, a, c, http.StatusForbidden, f)
+		return
+	}
+	_, err := oauth.ChangeClient(r.Context(), s.store, c.ID, func(now *oauth.Client) error {
+		if now.Version != f.version {
+			return oauth.ErrConflict
+		}
+		now.Name, now.RedirectURIs, now.Scope, now.GrantTypes, now.AuthMethod = wanted.Name, wanted.RedirectURIs, wanted.Scope, wanted.GrantTypes, wanted.AuthMethod
+		now.Trusted, now.PKCEWaived, now.RedirectURIRequired = wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired
+		return nil
+	}, s.now(), s.byAdmin(r, a))
+	field, text := "", ""
+	if err != nil {
+		field, text = clientProblem(t, err)
+	}
+	switch {
+	case err == nil:
+		s.done(w, r, clientPath(c.ID)+"/settings", "done.client_changed")
+	case errors.Is(err, oauth.ErrConflict):
+		f.version, f.problem = c.Version, t.T("admin.clients.stale")
+		s.writeClientSettings(w, r, a, c, http.StatusConflict, f)
+	case errors.Is(err, oauth.ErrNotFound):
+		s.notFound(w, r)
+	case field != "":
+		f.revoke = field == "auth_method" && wanted.Public() && !c.Public()
+		if f.errors[field] = text; f.revoke {
+			f.errors[field] = t.T("admin.clients.error.has_grants")
+		}
+		s.writeClientSettings(w, r, a, c, http.StatusUnprocessableEntity, f)
+	default:
+		s.unavailable(w, r, "change client", err)
+	}
+}
+
+// wanted is the registration that the form asks for; what cannot be read stands in the form's errors.
+func (s *Server) wanted(t *view.Text, c *oauth.Client, f *settingsForm) *oauth.Client {
+	wanted := *c
+	wanted.Name, wanted.Scope, wanted.GrantTypes = f.name, f.scope, f.grantTypes
+	wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired = f.trusted, !f.pkce, f.repeat
+	if f.authMethod != "" {
+		wanted.AuthMethod = f.authMethod
+	}
+	if wanted.Scope == nil {
+		wanted.Scope = oauth.Scope{}
+	}
+	if wanted.GrantTypes == nil {
+		f.errors["grant_type"] = t.T("admin.clients.error.grant_type")
+	}
+	if f.name == "" {
+		f.errors["name"] = t.T("admin.clients.error.name")
+	}
+	if wanted.RedirectURIs = nil; getsPeople(&wanted) || strings.TrimSpace(f.redirectURIs) != "" {
+		wanted.RedirectURIs = s.readRedirectURIs(t, f.redirectURIs, f.errors)
+	}
+	return &wanted
+}
+
+func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client, status int, f settingsForm) {
+	t := s.frame(r).Text
+	groups, err := s.scopeBoxes(r, t, f.scope)
+	if err != nil {
+		s.unavailable(w, r, "read APIs", err)
+		return
+	}
+	page := view.AdminClientSettings{
+		AdminFrame: s.clientFrame(w, r, a, c, "admin.clients.tab.settings"), ClientHead: clientHead(t, c, "settings"),
+		Version: strconv.FormatInt(f.version, 10), Problem: f.problem,
+		FieldName: view.Field{
+			Name: "name", Label: t.T("admin.clients.name.label"), Help: t.T("admin.clients.name.help"), Value: f.name, Required: true,
+			Autocomplete: "off", Error: f.errors["name"],
+		},
+		RedirectURIs: redirectURIField(t, f.redirectURIs, f.errors["redirect_uris"]),
+		Scopes:       groups, ScopeError: f.errors["scope"], GrantTypes: grantTypeBoxes(t, f.grantTypes), GrantError: f.errors["grant_type"],
+		AuthMethods: authMethods(t, f.authMethod, c.Public(), true), AuthHelp: t.T("admin.clients.auth.help"), AuthError: f.errors["auth_method"],
+		Public: c.Public(), TrustedOn: f.trusted, PKCEOn: f.pkce, PKCEError: f.errors["pkce"], RepeatOn: f.repeat,
+	}
+	if c.Public() {
+		page.AuthHelp = t.T("admin.clients.auth.help_public")
+	}
+	if f.prove {
+		page.ProveURL = "/admin/confirm?return=" + url.QueryEscape(clientPath(c.ID)+"/settings")
+	}
+	if f.revoke {
+		page.RevokeURL = "/admin/grants?client=" + url.QueryEscape(c.ID)
+	}
+	if other := f.errors["rotation"]; other != "" && page.AuthError == "" { // its policy forbids what the form asks for
+		page.AuthError = other
+	}
+	s.showPage(w, r, status, false, page)
+}
+
+func grantTypeBoxes(t *view.Text, on []string) []view.ScopeBox {
+	return []view.ScopeBox{
+		{Name: oauth.GrantAuthorizationCode, Help: t.T("admin.clients.grant_type.authorization_code"), On: slices.Contains(on, oauth.GrantAuthorizationCode)},
+		{Name: oauth.GrantRefreshToken, Help: t.T("admin.clients.grant_type.refresh_token"), On: slices.Contains(on, oauth.GrantRefreshToken)},
+		{Name: oauth.GrantClientCredentials, Help: t.T("admin.clients.grant_type.client_credentials"), On: slices.Contains(on, oauth.GrantClientCredentials)},
+	}
+}
+
+// authMethods are the ways to authenticate that a client may be given. A public one gets a secret first, by its rotation.
+func authMethods(t *view.Text, chosen oauth.AuthMethod, public, withNone bool) []view.Option {
+	none := view.Option{Value: string(oauth.AuthNone), Label: t.T("admin.clients.auth.none.label"), Help: t.T("admin.clients.auth.none.help")}
+	options := []view.Option{
+		{Value: string(oauth.AuthBasic), Label: t.T("admin.clients.auth.basic.label"), Help: t.T("admin.clients.auth.basic.help")},
+		{Value: string(oauth.AuthPost), Label: t.T("admin.clients.auth.post.label"), Help: t.T("admin.clients.auth.post.help")},
+	}
+	if public && withNone {
+		options = []view.Option{none}
+	} else if withNone {
+		options = append(options, none)
+	}
+	for i := range options {
+		options[i].Selected = options[i].Value == string(chosen)
+	}
+	return options
+}

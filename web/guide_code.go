@@ -1,0 +1,350 @@
+package web
+
+// What is copied from the pages of a client. Words in braces are replaced by its values, see [Server.guideValues].
+
+const curlBegin = `
+ISSUER={SH_ISSUER}
+CLIENT={SH_CLIENT}
+{SH_SECRET}REDIRECT_URI={SH_REDIRECT_URI}
+
+# PKCE (RFC 7636): a secret of this one sign-in, and its hash.
+VERIFIER=$(openssl rand -hex 32)
+CHALLENGE=$(printf %s "$VERIFIER" | openssl dgst -sha256 -binary |
+  openssl base64 | tr '+/' '-_' | tr -d '=')
+
+# Open this address in a browser and sign in.
+AUTHORIZE={SH_AUTHORIZE}
+echo "$AUTHORIZE&state=$(openssl rand -hex 8)&code_challenge=$CHALLENGE"
+`
+
+const curlCode = `
+# The browser ends at the redirect URI. Copy what stands there between code= and &.
+printf 'Code: '; read -r CODE
+
+TOKENS=$(curl -sS "$ISSUER/token" {CURL_AUTH} \
+  -d grant_type=authorization_code \
+  --data-urlencode "code=$CODE" \
+  --data-urlencode "redirect_uri=$REDIRECT_URI" \
+  --data-urlencode "code_verifier=$VERIFIER")
+echo "$TOKENS"
+`
+
+const curlRefresh = `
+REFRESH_TOKEN=$(printf %s "$TOKENS" | sed 's/.*"refresh_token":"\([^"]*\)".*/\1/')
+
+# The answer holds the next refresh token: keep it in the place of this one.
+TOKENS=$(curl -sS "$ISSUER/token" {CURL_AUTH} \
+  -d grant_type=refresh_token \
+  --data-urlencode "refresh_token=$REFRESH_TOKEN")
+echo "$TOKENS"
+`
+
+const curlMachine = `
+ISSUER={SH_ISSUER}
+CLIENT={SH_CLIENT}
+{SH_SECRET}
+curl -sS "$ISSUER/token" {CURL_AUTH} \
+  -d grant_type=client_credentials \
+  --data-urlencode scope={SH_SCOPE}
+`
+
+const goServer = `
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log"
+	"net/http"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+func main() {
+	provider, err := oidc.NewProvider(context.Background(), "{ISSUER}")
+	if err != nil {
+		log.Fatal(err)
+	}
+	config := oauth2.Config{
+		ClientID: "{CLIENT_ID}",{GO_SECRET}
+		RedirectURL: "{REDIRECT_URI}",
+		Scopes:      []string{{GO_SCOPES}},
+		Endpoint:    provider.Endpoint(),
+	}
+	config.Endpoint.AuthStyle = {GO_STYLE}
+	verifier := provider.Verifier(&oidc.Config{ClientID: config.ClientID})
+
+	// What the callback must find again; it lives for one sign-in.
+	remember := func(w http.ResponseWriter, name, value string) {
+		http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: 600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	}
+	recall := func(r *http.Request, name string) string {
+		if c, err := r.Cookie(name); err == nil {
+			return c.Value
+		}
+		return ""
+	}
+
+	http.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
+		state, nonce, pkce := rand.Text(), rand.Text(), oauth2.GenerateVerifier()
+		remember(w, "state", state)
+		remember(w, "nonce", nonce)
+		remember(w, "pkce", pkce)
+		http.Redirect(w, r, config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(pkce)), http.StatusFound)
+	})
+	http.HandleFunc("GET {REDIRECT_PATH}", func(w http.ResponseWriter, r *http.Request) {
+		if state := recall(r, "state"); state == "" || r.FormValue("state") != state {
+			http.Error(w, "This sign-in was begun elsewhere.", http.StatusBadRequest)
+			return
+		}
+		token, err := config.Exchange(r.Context(), r.FormValue("code"), oauth2.VerifierOption(recall(r, "pkce")))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		raw, _ := token.Extra("id_token").(string)
+		idToken, err := verifier.Verify(r.Context(), raw)
+		if err != nil || idToken.Nonce != recall(r, "nonce") {
+			http.Error(w, "The ID token is not for this sign-in.", http.StatusBadGateway)
+			return
+		}
+		// Keep token with the session. config.TokenSource(ctx, token).Token() refreshes it when needed: store what it returns.
+		fmt.Fprintln(w, "Signed in:", idToken.Subject)
+	})
+	log.Fatal(http.ListenAndServe("127.0.0.1:8000", nil))
+}
+`
+
+const goNative = `
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+func main() {
+	ctx := context.Background()
+	provider, err := oidc.NewProvider(ctx, "{ISSUER}")
+	if err != nil {
+		log.Fatal(err)
+	}
+	config := oauth2.Config{
+		ClientID:    "{CLIENT_ID}",
+		RedirectURL: "{REDIRECT_URI}",
+		Scopes:      []string{{GO_SCOPES}},
+		Endpoint:    provider.Endpoint(),
+	}
+	config.Endpoint.AuthStyle = {GO_STYLE}
+
+	// The browser comes back to a port of this machine.
+	callback, err := url.Parse(config.RedirectURL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", callback.Host)
+	if err != nil {
+		log.Fatal(err)
+	}
+	state, pkce, code := rand.Text(), oauth2.GenerateVerifier(), make(chan string)
+	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != callback.Path || r.FormValue("state") != state {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprintln(w, "Signed in. You can close this window.")
+		code <- r.FormValue("code")
+	}))
+	fmt.Println("Open", config.AuthCodeURL(state, oauth2.S256ChallengeOption(pkce)))
+
+	token, err := config.Exchange(ctx, <-code, oauth2.VerifierOption(pkce))
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Keep the token for the next run. config.TokenSource(ctx, token).Token() refreshes it when needed: store what it returns.
+	fmt.Println("The access token ends", token.Expiry)
+}
+`
+
+const goMachine = `
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+func main() {
+	config := clientcredentials.Config{
+		ClientID: "{CLIENT_ID}",{GO_SECRET}
+		TokenURL:  "{TOKEN}",
+		Scopes:    []string{{GO_SCOPES}},
+		AuthStyle: {GO_STYLE},
+	}
+	// config.Client(ctx) gives an HTTP client that sends the token and asks for another one before it ends.
+	token, err := config.Token(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("The access token ends", token.Expiry)
+}
+`
+
+const jsServer = `
+import * as client from "openid-client";
+
+const config = await client.discovery(
+  new URL("{ISSUER}"), "{CLIENT_ID}", undefined, {JS_AUTH}{JS_INSECURE});
+
+// Send the person here. Keep the verifier and the state with the browser's session.
+const verifier = client.randomPKCECodeVerifier();
+const state = client.randomState();
+const address = client.buildAuthorizationUrl(config, {
+  redirect_uri: "{REDIRECT_URI}",
+  scope: "{SCOPE}",
+  code_challenge: await client.calculatePKCECodeChallenge(verifier),
+  code_challenge_method: "S256",
+  state,
+});
+
+// At the redirect URI: url is the whole address that the browser came to.
+export async function signedIn(url) {
+  const tokens = await client.authorizationCodeGrant(config, url, {
+    pkceCodeVerifier: verifier,
+    expectedState: state,
+  });
+  return { person: tokens.claims()?.sub, tokens };
+}
+
+// When the access token ends: store the refresh token of the answer in the place of this one.
+export function refresh(refreshToken) {
+  return client.refreshTokenGrant(config, refreshToken);
+}
+`
+
+const jsMachine = `
+import * as client from "openid-client";
+
+const config = await client.discovery(
+  new URL("{ISSUER}"), "{CLIENT_ID}", undefined, {JS_AUTH}{JS_INSECURE});
+
+const tokens = await client.clientCredentialsGrant(config, {
+  scope: "{SCOPE}",
+});
+console.log("The access token lives", tokens.expires_in, "seconds");
+`
+
+const jsBrowser = `
+import { UserManager } from "oidc-client-ts";
+
+const users = new UserManager({
+  authority: "{ISSUER}",
+  client_id: "{CLIENT_ID}",
+  redirect_uri: "{REDIRECT_URI}",
+  scope: "{SCOPE}",
+  automaticSilentRenew: true, // by the refresh token, shortly before the access token ends
+});
+
+if (location.pathname === "{REDIRECT_PATH}" && new URLSearchParams(location.search).has("state")) {
+  await users.signinCallback();
+  history.replaceState(null, "", "/");
+}
+const user = await users.getUser();
+if (!user || user.expired) {
+  await users.signinRedirect();
+} else {
+  console.log("Signed in:", user.profile.sub);
+}
+`
+
+const pythonCode = `
+from authlib.common.security import generate_token
+from authlib.integrations.requests_client import OAuth2Session
+
+def save(token, refresh_token=None, access_token=None):
+    """Store the token: its refresh token takes the place of the one before."""
+
+session = OAuth2Session(
+    "{CLIENT_ID}"{PY_SECRET},
+    token_endpoint_auth_method="{PY_METHOD}",
+    redirect_uri="{REDIRECT_URI}",
+    scope="{SCOPE}",
+    code_challenge_method="S256",
+    token_endpoint="{TOKEN}",
+    update_token=save,
+)
+verifier = generate_token(64)
+address, state = session.create_authorization_url("{AUTHORIZE}", code_verifier=verifier)
+print("Open", address)
+
+token = session.fetch_token(
+    "{TOKEN}",
+    authorization_response=input("Address that the browser ends at: "),
+    state=state,
+    code_verifier=verifier,
+)
+save(token)
+# session.get("https://api.example.com/") sends the access token and refreshes it when needed.
+`
+
+const pythonMachine = `
+from authlib.integrations.requests_client import OAuth2Session
+
+session = OAuth2Session(
+    "{CLIENT_ID}"{PY_SECRET},
+    token_endpoint_auth_method="{PY_METHOD}",
+    scope="{SCOPE}",
+    token_endpoint="{TOKEN}",
+    grant_type="client_credentials",
+)
+token = session.fetch_token("{TOKEN}")
+print("The access token lives", token["expires_in"], "seconds")
+`
+
+const oauth2Proxy = `
+provider = "oidc"
+provider_display_name = "{HOST}"
+oidc_issuer_url = "{ISSUER}"
+client_id = "{CLIENT_ID}"
+client_secret = "{SECRET}"
+redirect_url = "{REDIRECT_URI}"
+scope = "{SCOPE}"
+code_challenge_method = "S256"
+
+# Refresh before the access token ends; the cookie holds the tokens.
+cookie_refresh = "{COOKIE_REFRESH}"
+cookie_secret = "YOUR_COOKIE_SECRET" # openssl rand -base64 32 | tr '+/' '-_'
+
+email_domains = ["*"] # who may enter is for you to say
+upstreams = ["http://127.0.0.1:3000"]
+`
+
+const grafana = `
+[auth.generic_oauth]
+enabled = true
+name = {HOST}
+client_id = {CLIENT_ID}
+client_secret = {SECRET}
+scopes = {SCOPE}
+auth_url = {AUTHORIZE}
+token_url = {TOKEN}
+api_url = {USERINFO}
+use_pkce = true
+use_refresh_token = true
+login_attribute_path = email
+auth_style = {GRAFANA_STYLE}
+`

@@ -24,6 +24,7 @@ type Store interface {
 	oauth.TimelineStore // with oauth.RefusalLog
 	audit.Reader
 	settings.Store
+	oauth.APIKeeper
 	oauth.PolicyEvidence
 	oauth.ClientUsage
 }

@@ -38,6 +38,7 @@ func (s *Server) routes() http.Handler {
 	s.document(mux, "/healthz", s.healthz)
 	s.document(mux, "/readyz", s.readyz)
 	mux.Handle("GET /assets/", assets.Handler())
+	mux.Handle("GET /brand/{file}", deadline(http.HandlerFunc(s.brandFile)))
 
 	// The browser's way into an authorization. The POST comes from other sites by design (OpenID Connect Core §3.1.2.1).
 	page := func(pattern string, h http.HandlerFunc) {
@@ -70,6 +71,7 @@ func (s *Server) routes() http.Handler {
 
 	// Pages for admins, each below /admin and nobody else's.
 	area := newAdminArea(s, page)
+	s.adminAudit(area)
 	s.adminPeople(area)
 	s.adminRefusals(area)
 	s.adminClients(area)

@@ -38,6 +38,7 @@ type Server struct {
 	links     *account.Links
 	sessions  *sessions
 	store     Store
+	site      *siteSettings
 	ready     *recent[error]
 	catalogue *view.Catalogue
 	docs      *docs
@@ -69,6 +70,7 @@ func New(cfg Config, engine *oauth.Server, people *account.People, store Session
 		ready: readiness(ready), origins: publicOrigins(engine), catalogue: view.NewCatalogue(), log: cfg.Log, failures: newFailureBudget(), counters: newCounters(),
 	}
 	s.sessions = newSessions(issuer, store, cfg.Now)
+	s.site = newSiteSettings(cfg.Store)
 	if s.docs, err = loadDocs(); err != nil {
 		return nil, err
 	}

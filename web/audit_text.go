@@ -61,6 +61,7 @@ var kindTexts = map[audit.Kind]kindText{
 	audit.ConsentWithdrawn:     {"admin.audit.kind.consent_withdrawn", tonePlain},
 	audit.GrantCreated:         {"admin.audit.kind.grant_created", toneGood},
 	audit.GrantRevoked:         {"admin.audit.kind.grant_revoked", toneCaution},
+	audit.GrantBulkRevoked:     {"admin.audit.kind.grant_bulk_revoked", toneCaution},
 	audit.GrantEvicted:         {"admin.audit.kind.grant_evicted", tonePlain},
 	audit.GrantReuse:           {"admin.audit.kind.grant_reuse", toneBad},
 	audit.GrantNarrowed:        {"admin.audit.kind.grant_narrowed", tonePlain},

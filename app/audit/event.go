@@ -58,6 +58,7 @@ const (
 
 	GrantCreated     Kind = "grant.created"
 	GrantRevoked     Kind = "grant.revoked"
+	GrantBulkRevoked Kind = "grant.bulk_revoked"
 	GrantEvicted     Kind = "grant.evicted"
 	GrantReuse       Kind = "grant.refresh_token_reused"
 	GrantNarrowed    Kind = "grant.narrowed"

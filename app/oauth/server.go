@@ -35,6 +35,9 @@ type Server struct {
 	replays replayCounter
 	limiter refreshLimiter
 	reload  sync.Mutex
+
+	bulk     BulkRevoker // nil: the store does not know revocations of many
+	bulkKick chan struct{}
 }
 
 // New reads keys, resource servers and the clock from the store, and makes the keys of a new database.
@@ -43,7 +46,8 @@ func New(ctx context.Context, cfg Config, store Store) (*Server, error) {
 	if source == nil {
 		source = SystemTime()
 	}
-	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, behind: newBehind()}
+	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, behind: newBehind(), bulkKick: make(chan struct{}, 1)}
+	s.bulk, _ = store.(BulkRevoker)
 	if s.alarm == nil {
 		s.alarm = func(string, ...any) {}
 	}
@@ -134,6 +138,7 @@ const (
 	reloadEvery = 500 * time.Millisecond
 	flushEvery  = 2 * time.Second
 	sweepEvery  = time.Minute
+	bulkEvery   = 5 * time.Second // besides being told
 	sweepBatch  = 200
 )
 
@@ -146,6 +151,18 @@ func (s *Server) Run(ctx context.Context) {
 	wg.Go(func() { s.background(ctx, reloadEvery, "reload keys and APIs", s.Reload) })
 	wg.Go(func() { s.background(ctx, flushEvery, "write counters", s.Flush) })
 	wg.Go(func() { s.background(ctx, sweepEvery, "sweep", s.Sweep) })
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			if err := s.FollowBulk(ctx); err != nil && ctx.Err() == nil {
+				s.alarm("background work failed", "doing", "revoke many", "err", err)
+			}
+			select {
+			case <-ctx.Done():
+			case <-s.bulkKick:
+			case <-time.After(bulkEvery):
+			}
+		}
+	})
 	wg.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

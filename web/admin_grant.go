@@ -161,7 +161,7 @@ func grantFacts(t *view.Text, g *oneGrant) []view.RefusalFact {
 	if g.client != nil {
 		facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.policy"), Value: string(g.client.Policy.Preset)})
 	}
-	return append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.id"), Value: s.ID, Code: true})
+	return append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.grant_id"), Value: s.ID, Code: true})
 }
 
 // untilText says how long access tokens that were issued go on, for those who check them without asking.

@@ -128,13 +128,18 @@ func (s *Server) reuseAttention(ctx context.Context, t *view.Text, now time.Time
 	}
 	for i, e := range last {
 		class := reuseClass(e)
-		shown := view.AttentionEvent{Tone: "warning", Badge: t.T(classNames[class]), Event: texts[i]}
+		shown := view.AttentionEvent{Tone: "warning", Badge: t.T(classBadges[class]), Event: texts[i]}
 		if class == oauth.ReuseTheft {
 			shown.Tone = "danger"
 		}
 		matter.Events = append(matter.Events, shown)
 	}
 	return []view.Attention{matter}, nil
+}
+
+// classBadges are the classes of reuse as badges.
+var classBadges = map[oauth.ReuseClass]string{
+	oauth.ReuseRace: "admin.overview.class.race", oauth.ReuseLostResponse: "admin.overview.class.lost_response", oauth.ReuseTheft: "admin.overview.class.theft",
 }
 
 // reuseClass reads the class of a reuse off its event; theft if it has none, which is the careful reading.

@@ -71,6 +71,8 @@ func (s *Server) routes() http.Handler {
 
 	// Pages for admins, each below /admin and nobody else's.
 	area := newAdminArea(s, page)
+	s.adminOverview(area)
+	s.adminRehearsal(area)
 	s.adminAudit(area)
 	s.adminPeople(area)
 	s.adminRefusals(area)

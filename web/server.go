@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"regrant/app/account"
@@ -24,29 +25,31 @@ type Config struct {
 	TokenBudget    int            // requests a minute and address at the endpoints for programs; 0: no limit
 	PageBudget     int            // requests a minute and address at the pages; 0: no limit
 	Log            *slog.Logger
-	Now            func() time.Time // nil: time.Now
-	Store          Store            // for the pages of admins
+	Now            func() time.Time    // nil: time.Now
+	Store          Store               // for the pages of admins
+	Rehearsal      oauth.OpenRehearsal // gives a store to try a policy in; nil: policies cannot be tried
 }
 
 // Server answers every request.
 type Server struct {
-	cfg       Config
-	base      string // the path of the issuer, "" for none
-	secure    bool   // the issuer is https
-	oauth     *oauth.Server
-	people    *account.People
-	links     *account.Links
-	sessions  *sessions
-	store     Store
-	site      *siteSettings
-	ready     *recent[error]
-	catalogue *view.Catalogue
-	docs      *docs
-	origins   *recent[[]string]
-	failures  *failureBudget
-	log       *slog.Logger
-	counters  *Counters
-	handler   http.Handler
+	cfg        Config
+	base       string // the path of the issuer, "" for none
+	secure     bool   // the issuer is https
+	oauth      *oauth.Server
+	people     *account.People
+	links      *account.Links
+	sessions   *sessions
+	store      Store
+	site       *siteSettings
+	ready      *recent[error]
+	catalogue  *view.Catalogue
+	docs       *docs
+	origins    *recent[[]string]
+	failures   *failureBudget
+	log        *slog.Logger
+	counters   *Counters
+	handler    http.Handler
+	rehearsing sync.Mutex // held while a policy is tried
 }
 
 // New wires the handlers. ready says whether the store can be read and written.

@@ -92,7 +92,7 @@ func newSite(t testing.TB, options ...siteOptions) *site {
 		t.Fatal(err)
 	}
 	s.people = account.New(s.db, hasher, account.Options{})
-	config := web.Config{Issuer: o.issuer, Log: log, Now: s.clock.Wall, Store: s.db}
+	config := web.Config{Issuer: o.issuer, Log: log, Now: s.clock.Wall, Store: s.db, Rehearsal: db.OpenRehearsal}
 	if o.config != nil {
 		o.config(&config)
 	}

@@ -109,7 +109,7 @@ type ClientCount struct {
 type Figures struct {
 	Grants  int // that are neither revoked nor expired
 	People  int // that are not deleted
-	Clients int // applications and APIs
+	Clients int // applications; those of APIs are not counted
 	Admins  int // that can sign in
 }
 

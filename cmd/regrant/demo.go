@@ -134,7 +134,7 @@ func newDemo(ctx context.Context, listen string, log *slog.Logger, cost account.
 	if d.engine, err = oauth.New(ctx, oauth.Config{Issuer: d.issuer, Time: d.clock, Alarm: log.Warn}, d.store); err != nil {
 		return d, err
 	}
-	site, err := web.New(web.Config{Issuer: d.issuer, Log: log, Now: d.clock.Wall, Store: d.store}, d.engine, all, d.store.SessionStore(d.clock.Wall), d.store.Ready)
+	site, err := web.New(web.Config{Issuer: d.issuer, Log: log, Now: d.clock.Wall, Store: d.store, Rehearsal: db.OpenRehearsal}, d.engine, all, d.store.SessionStore(d.clock.Wall), d.store.Ready)
 	if err != nil {
 		return d, err
 	}

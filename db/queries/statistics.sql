@@ -51,8 +51,10 @@ SELECT COUNT(*)
 FROM (SELECT p.email FROM people p WHERE p.email > '' LIMIT @lim) AS few;
 
 -- name: CountClients :one
+-- Those with which APIs introspect are not counted.
 SELECT COUNT(*)
-FROM clients;
+FROM clients c
+WHERE NOT EXISTS (SELECT 1 FROM apis a WHERE a.client_id = c.id);
 
 -- name: CountOpenBulkRevocations :one
 SELECT COUNT(*)

@@ -166,9 +166,11 @@ func (q *Queries) ClientHistogramsSince(ctx context.Context, clientID string, si
 
 const countClients = `-- name: CountClients :one
 SELECT COUNT(*)
-FROM clients
+FROM clients c
+WHERE NOT EXISTS (SELECT 1 FROM apis a WHERE a.client_id = c.id)
 `
 
+// Those with which APIs introspect are not counted.
 func (q *Queries) CountClients(ctx context.Context) (int64, error) {
 	row := q.db.QueryRowContext(ctx, countClients)
 	var count int64

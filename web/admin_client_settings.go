@@ -12,8 +12,8 @@ import (
 	"regrant/web/view"
 )
 
-// settingsForm is a registration as the form has it.
-type settingsForm struct {
+// clientForm is a registration as the form has it.
+type clientForm struct {
 	version      int64
 	name         string
 	redirectURIs string
@@ -30,16 +30,16 @@ type settingsForm struct {
 	revoke  bool              // grants are in the way
 }
 
-func settingsOf(c *oauth.Client) settingsForm {
-	return settingsForm{
+func clientFormOf(c *oauth.Client) clientForm {
+	return clientForm{
 		version: c.Version, name: c.Name, redirectURIs: strings.Join(c.RedirectURIs, "\n"), scope: c.Scope, grantTypes: c.GrantTypes,
 		authMethod: c.AuthMethod, trusted: c.Trusted, pkce: !c.PKCEWaived, repeat: c.RedirectURIRequired, errors: map[string]string{},
 	}
 }
 
-func readSettings(form url.Values) settingsForm {
+func readClientForm(form url.Values) clientForm {
 	version, _ := strconv.ParseInt(form.Get("version"), 10, 64)
-	return settingsForm{
+	return clientForm{
 		version: version, name: strings.TrimSpace(form.Get("name")), redirectURIs: form.Get("redirect_uris"), scope: form["scope"],
 		grantTypes: form["grant_type"], authMethod: oauth.AuthMethod(form.Get("auth_method")), trusted: form.Get("trusted") == "on",
 		pkce: form.Get("pkce") == "on", repeat: form.Get("redirect_uri_required") == "on", errors: map[string]string{},
@@ -47,13 +47,13 @@ func readSettings(form url.Values) settingsForm {
 }
 
 func (s *Server) showClientSettings(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) {
-	s.writeClientSettings(w, r, a, c, http.StatusOK, settingsOf(c))
+	s.writeClientSettings(w, r, a, c, http.StatusOK, clientFormOf(c))
 }
 
 // changeClient saves the settings. What gives somebody power is saved only shortly after the admin has proven who they are; until
 // then the page keeps what was typed.
 func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) {
-	f, t := readSettings(r.PostForm), s.frame(r).Text
+	f, t := readClientForm(r.PostForm), s.frame(r).Text
 	wanted := s.wanted(t, c, &f)
 	if len(f.errors) > 0 {
 		s.writeClientSettings(w, r, a, c, http.StatusUnprocessableEntity, f)
@@ -96,7 +96,7 @@ func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, 
 }
 
 // wanted is the registration that the form asks for; what cannot be read stands in the form's errors.
-func (s *Server) wanted(t *view.Text, c *oauth.Client, f *settingsForm) *oauth.Client {
+func (s *Server) wanted(t *view.Text, c *oauth.Client, f *clientForm) *oauth.Client {
 	wanted := *c
 	wanted.Name, wanted.Scope, wanted.GrantTypes = f.name, f.scope, f.grantTypes
 	wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired = f.trusted, !f.pkce, f.repeat
@@ -118,7 +118,7 @@ func (s *Server) wanted(t *view.Text, c *oauth.Client, f *settingsForm) *oauth.C
 	return &wanted
 }
 
-func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client, status int, f settingsForm) {
+func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client, status int, f clientForm) {
 	t := s.frame(r).Text
 	groups, err := s.scopeBoxes(r, t, f.scope)
 	if err != nil {

@@ -140,7 +140,7 @@ func (l *Life) tell(moments []Moment, days []DayOfGrant, events []audit.Event, r
 	ring := l.ringEntries(moments)
 	l.Entries = append(l.Entries, ring...)
 	refused := map[string]*Refusal{} // by request
-	for i := range refusals {
+	for i := range refusals { // every request over HTTP has an id
 		refused[refusals[i].RequestID] = &refusals[i]
 	}
 	told := map[string]bool{} // requests whose refusal an event tells of
@@ -174,7 +174,17 @@ func (l *Life) tell(moments []Moment, days []DayOfGrant, events []audit.Event, r
 
 // rank is the order of what happened in the same instant.
 func rank(k EntryKind) int {
-	return slices.Index([]EntryKind{EntrySignedIn, EntryDay, EntryUsed, EntryRotated, EntryReplayed}, k) // others are -1, and come first
+	switch k {
+	case EntrySignedIn:
+		return 0
+	case EntryDay:
+		return 1
+	case EntryRotated, EntryReplayed, EntryUsed:
+		return 2
+	case EntryReused, EntryCodeReplay, EntryRevoked, EntryExpired:
+		return 4
+	}
+	return 3
 }
 
 // ringEntries derives what the ring does not hold: generations by counting back from the current one, addresses and agents by

@@ -140,7 +140,7 @@ func (l *Life) tell(moments []Moment, days []DayOfGrant, events []audit.Event, r
 	ring := l.ringEntries(moments)
 	l.Entries = append(l.Entries, ring...)
 	refused := map[string]*Refusal{} // by request
-	for i := range refusals { // every request over HTTP has an id
+	for i := range refusals {        // every request over HTTP has an id
 		refused[refusals[i].RequestID] = &refusals[i]
 	}
 	told := map[string]bool{} // requests whose refusal an event tells of

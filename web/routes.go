@@ -76,6 +76,7 @@ func (s *Server) routes() http.Handler {
 	s.adminAudit(area)
 	s.adminPeople(area)
 	s.adminRefusals(area)
+	s.adminGrant(area)
 	s.adminClients(area)
 
 	page("GET /{$}", s.home)

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"html"
 	"io"
 	"log/slog"
 	"net"
@@ -317,7 +318,7 @@ func (b *browser) submit(page answer, action string, fields url.Values) answer {
 	b.t.Helper()
 	form := url.Values{}
 	for _, m := range hiddenField.FindAllStringSubmatch(b.formOf(page, action), -1) {
-		form.Add(m[1], m[2])
+		form.Add(m[1], html.UnescapeString(m[2]))
 	}
 	for k, v := range fields {
 		form[k] = v

@@ -34,7 +34,7 @@ func (s *site) clientEvent(id string) audit.Event {
 	return events[0]
 }
 
-var shownCode = regexp.MustCompile(`<code id="([a-z-]+)">([^<]*)</code>`)
+var shownCode = regexp.MustCompile(`<code id="([a-z0-9-]+)">([^<]*)</code>`)
 
 // shown gives what a page offers to copy under an id.
 func shown(page, id string) string {

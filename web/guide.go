@@ -94,15 +94,9 @@ func (s *Server) guideValues(c *oauth.Client) *strings.Replacer {
 	if c.AuthMethod == oauth.AuthBasic {
 		client = url.QueryEscape(c.ID) // RFC 6749 section 2.3.1
 	}
-	secretLine := func(line string) string {
-		if c.Public() {
-			return ""
-		}
-		return line
-	}
-	jsAuth := "client.None()"
+	jsAuth, shSecret := "client.None()", ""
 	if !c.Public() {
-		jsAuth = "client." + method + `("` + view.SecretPlaceholder + `")`
+		jsAuth, shSecret = "client."+method+`("`+view.SecretPlaceholder+`")`, "CLIENT_SECRET="+view.SecretPlaceholder+"\n"
 	}
 	grafanaStyle := "InHeader"
 	if c.AuthMethod == oauth.AuthPost {
@@ -112,12 +106,16 @@ func (s *Server) guideValues(c *oauth.Client) *strings.Replacer {
 	if strings.HasPrefix(s.cfg.Issuer, "http://") {
 		insecure = ", {\n  execute: [client.allowInsecureRequests], // http is for trying out on one machine\n}"
 	}
+	goScopes := ""
+	if len(scope) > 0 {
+		goScopes = `"` + strings.Join(scope, `", "`) + `"`
+	}
 	return strings.NewReplacer(
 		"{ISSUER}", s.cfg.Issuer, "{HOST}", hostOf(s.cfg.Issuer), "{CLIENT_ID}", c.ID, "{REDIRECT_URI}", redirect, "{REDIRECT_PATH}", path, "{SCOPE}", scope.String(),
 		"{SH_ISSUER}", shellQuoted(s.cfg.Issuer), "{SH_CLIENT}", shellQuoted(client), "{SH_REDIRECT_URI}", shellQuoted(redirect),
 		"{SH_AUTHORIZE}", shellQuoted(s.cfg.Issuer+oauth.PathAuthorize+"?"+query.Encode()), "{SH_SCOPE}", shellQuoted(scope.String()),
-		"{SH_SECRET}", secretLine("CLIENT_SECRET="+view.SecretPlaceholder+"\n"), "{CURL_AUTH}", curlAuth,
-		"{GO_SCOPES}", `"`+strings.Join(scope, `", "`)+`"`, "{GO_SECRET}", secretLine("\n\t\tClientSecret: \""+view.SecretPlaceholder+`",`), "{GO_STYLE}", style,
+		"{SH_SECRET}", shSecret, "{CURL_AUTH}", curlAuth,
+		"{GO_SCOPES}", goScopes, "{GO_STYLE}", style,
 		"{JS_AUTH}", jsAuth, "{JS_INSECURE}", insecure, "{PY_SECRET}", secret, "{PY_METHOD}", python,
 		"{GRAFANA_STYLE}", grafanaStyle, "{COOKIE_REFRESH}", cookieRefresh(c.Policy.AccessTokenLifetime),
 		"{SECRET}", view.SecretPlaceholder, "{TOKEN}", s.cfg.Issuer+oauth.PathToken, "{AUTHORIZE}", s.cfg.Issuer+oauth.PathAuthorize, "{USERINFO}", s.cfg.Issuer+oauth.PathUserInfo,

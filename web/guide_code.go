@@ -68,10 +68,11 @@ func main() {
 		log.Fatal(err)
 	}
 	config := oauth2.Config{
-		ClientID: "{CLIENT_ID}",{GO_SECRET}
-		RedirectURL: "{REDIRECT_URI}",
-		Scopes:      []string{{GO_SCOPES}},
-		Endpoint:    provider.Endpoint(),
+		ClientID:     "{CLIENT_ID}",
+		ClientSecret: "{SECRET}",
+		RedirectURL:  "{REDIRECT_URI}",
+		Scopes:       []string{{GO_SCOPES}},
+		Endpoint:     provider.Endpoint(),
 	}
 	config.Endpoint.AuthStyle = {GO_STYLE}
 	verifier := provider.Verifier(&oidc.Config{ClientID: config.ClientID})
@@ -190,10 +191,11 @@ import (
 
 func main() {
 	config := clientcredentials.Config{
-		ClientID: "{CLIENT_ID}",{GO_SECRET}
-		TokenURL:  "{TOKEN}",
-		Scopes:    []string{{GO_SCOPES}},
-		AuthStyle: {GO_STYLE},
+		ClientID:     "{CLIENT_ID}",
+		ClientSecret: "{SECRET}",
+		TokenURL:     "{TOKEN}",
+		Scopes:       []string{{GO_SCOPES}},
+		AuthStyle:    {GO_STYLE},
 	}
 	// config.Client(ctx) gives an HTTP client that sends the token and asks for another one before it ends.
 	token, err := config.Token(context.Background())

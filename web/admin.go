@@ -72,13 +72,18 @@ func (area *adminArea) danger(path string, show, act adminHandler) {
 // methods registers one pattern for all methods: patterns with a method would be more special than "/admin/{id}" in one way and
 // less in another, which ServeMux refuses.
 func (area *adminArea) methods(path string, show, act adminHandler) {
+	area.methodsOf(path, show, act, area.s.ownForm)
+}
+
+// methodsOf is methods with another way to read the form.
+func (area *adminArea) methodsOf(path string, show, act adminHandler, own func(http.HandlerFunc) http.HandlerFunc) {
 	s, allow := area.s, ""
 	var get, post http.HandlerFunc
 	if show != nil {
 		get, allow = s.adminOnly(show), "GET"
 	}
 	if act != nil {
-		post = s.ownForm(s.adminOnly(act))
+		post = own(s.adminOnly(act))
 		if allow += ", POST"; show == nil {
 			allow = "POST"
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"regrant/app/oauth"
@@ -14,11 +15,18 @@ import (
 
 // ownForm admits a POST from our own pages only: the browser says so (Sec-Fetch-Site, Origin), and the form bears a token
 // that only a page of ours in this very browser can hold. It also protects the sign-in form (login CSRF).
-func (s *Server) ownForm(act http.HandlerFunc) http.HandlerFunc {
+func (s *Server) ownForm(act http.HandlerFunc) http.HandlerFunc { return s.ownFormOf(readBody, act) }
+
+// ownUpload is ownForm for a form with a file. Nothing is done with the file before the token is proven.
+func (s *Server) ownUpload(act http.HandlerFunc) http.HandlerFunc {
+	return s.ownFormOf(readUpload, act)
+}
+
+func (s *Server) ownFormOf(read func(http.ResponseWriter, *http.Request) (url.Values, *formError), act http.HandlerFunc) http.HandlerFunc {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(s.crossSite))
 	return protection.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		form, bad := readBody(w, r)
+		form, bad := read(w, r)
 		if bad != nil {
 			e := oauth.AsError(bad.err)
 			s.writePage(w, r, pageError{status: bad.status, problem: view.ProblemBadRequest, code: string(e.Code), detail: e.Description})

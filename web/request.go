@@ -19,6 +19,7 @@ type request struct {
 	id      string
 	addr    netip.Addr
 	browser string // see Server.browser
+	file    []byte // see readUpload
 }
 
 // identify gives each request its id and finds out whose it is.

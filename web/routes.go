@@ -74,6 +74,7 @@ func (s *Server) routes() http.Handler {
 	s.adminOverview(area)
 	s.adminRehearsal(area)
 	s.adminAudit(area)
+	s.adminSettings(area)
 	s.adminPeople(area)
 	s.adminRefusals(area)
 	s.adminGrant(area)

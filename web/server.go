@@ -28,6 +28,12 @@ type Config struct {
 	Now            func() time.Time    // nil: time.Now
 	Store          Store               // for the pages of admins
 	Rehearsal      oauth.OpenRehearsal // gives a store to try a policy in; nil: policies cannot be tried
+
+	// What the page of settings shows and nobody can change there.
+	Version      string
+	DatabaseFile string
+	TLS          bool      // this process speaks TLS itself
+	Environment  []Setting // what it was told at its start
 }
 
 // Server answers every request.

@@ -90,8 +90,8 @@ var (
 	domain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
-// clean brings what people type into one form.
-func (s *Settings) clean() {
+// Clean gives the settings with what people typed in the one form in which it is kept.
+func (s Settings) Clean() Settings {
 	s.Name = strings.Join(strings.Fields(s.Name), " ")
 	s.Accent = strings.ToLower(strings.TrimSpace(s.Accent))
 	if s.Accent != "" && !strings.HasPrefix(s.Accent, "#") {
@@ -105,6 +105,7 @@ func (s *Settings) clean() {
 		}
 	}
 	s.InviteDomains = domains
+	return s
 }
 
 // Validate says all that is wrong, as an [InvalidError], or nil.
@@ -163,7 +164,7 @@ func Save(ctx context.Context, store Store, next Settings, logo LogoChange, now 
 	if err != nil {
 		return next, err
 	}
-	next.clean()
+	next = next.Clean()
 	next.Logo = before.Logo
 	var wrong InvalidError
 	if err := next.Validate(); err != nil && !errors.As(err, &wrong) {

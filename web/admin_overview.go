@@ -102,7 +102,7 @@ func (s *Server) reuseAttention(ctx context.Context, t *view.Text, now time.Time
 	if err != nil || len(found.Events) == 0 {
 		return nil, err
 	}
-	matter := view.Attention{Tone: "warning", Badge: t.T("admin.overview.badge.reuse"), URL: "/admin/audit?kind=" + url.QueryEscape(string(audit.GrantReuse)), Link: t.T("admin.overview.look")}
+	matter := view.Attention{Tone: "warning", Badge: t.T("admin.overview.badge.reuse"), URL: "/admin/audit?group=grants&result=" + string(audit.OutcomeRefused), Link: t.T("admin.overview.look")}
 	matter.Text = t.N("admin.overview.reuse", len(found.Events))
 	if found.Next != 0 {
 		matter.Text = t.T("admin.overview.reuse_more", "N", t.Number(reuseLimit))
@@ -212,5 +212,5 @@ func (s *Server) bulkAttention(ctx context.Context, t *view.Text, _ time.Time) (
 		return nil, err
 	}
 	return []view.Attention{{Tone: "info", Badge: t.T("admin.overview.badge.work"), Text: t.N("admin.overview.bulk", n),
-		Note: t.T("admin.overview.bulk_note"), URL: "/admin/grants", Link: t.T("admin.overview.look")}}, nil
+		Note: t.T("admin.overview.bulk_note"), URL: "/admin/grants", Link: t.T("admin.overview.bulk_look")}}, nil
 }

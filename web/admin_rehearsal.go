@@ -94,6 +94,8 @@ func sceneOf(t *view.Text, s oauth.Scene) view.RehearsalScene {
 		return scene
 	}
 	switch {
+	case s.Intruder && !s.SignedIn:
+		scene.Tone, scene.Outcome = "danger", t.T("admin.rehearsal.outcome.intruder_only")
 	case s.Intruder:
 		scene.Tone, scene.Outcome = "danger", t.T("admin.rehearsal.outcome.intruder")
 	case s.SignedIn:
@@ -202,9 +204,9 @@ func rehearsalSummary(t *view.Text, r *oauth.Rehearsal) []string {
 	}
 	switch stolen := scenes[oauth.SceneStolenUsed]; {
 	case stolen.Intruder:
-		say(true, "admin.rehearsal.sum.stolen_works", "")
+		say(stolen.SignedIn, "admin.rehearsal.sum.stolen_works", "admin.rehearsal.sum.stolen_kept")
 	default:
-		say(stolen.Revoked, "admin.rehearsal.sum.stolen", "admin.rehearsal.sum.stolen_reported")
+		say(stolen.Revoked, "admin.rehearsal.sum.stolen", "admin.rehearsal.sum.stolen_refused")
 	}
 	return append(lines, t.T("admin.rehearsal.sum.ends", "Idle", t.Duration(p.Idle), "Absolute", t.Duration(p.Absolute)))
 }

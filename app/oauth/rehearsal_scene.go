@@ -46,9 +46,9 @@ func (r *rehearsing) scenes() []sceneToPlay {
 	switch {
 	case p.RotationOff:
 		all = append(all, sceneToPlay{SceneLostSoon, func(a *acting) { a.lostAnswer(2 * time.Second) }})
-	case p.Grace >= 2*time.Second:
+	case p.Grace >= 3*time.Second:
 		all = append(all, sceneToPlay{SceneLostSoon, func(a *acting) { a.lostAnswer(min(2*time.Second, p.Grace/2)) }},
-			sceneToPlay{SceneLostLate, func(a *acting) { a.lostAnswer(p.Grace - time.Second/2) }})
+			sceneToPlay{SceneLostLate, func(a *acting) { a.lostAnswer(p.Grace - time.Second) }})
 	case p.Grace > 0:
 		all = append(all, sceneToPlay{SceneLostSoon, func(a *acting) { a.lostAnswer(p.Grace / 2) }})
 	}

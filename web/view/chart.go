@@ -75,7 +75,7 @@ func scaleTop(n int) int {
 		return 1
 	}
 	for power := 1; ; power *= 10 {
-		for _, step := range []int{2, 4, 10} {
+		for _, step := range []int{2, 4, 6, 8, 10} {
 			if top := step * power; n <= top {
 				return top
 			}

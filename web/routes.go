@@ -75,6 +75,7 @@ func (s *Server) routes() http.Handler {
 	s.adminRehearsal(area)
 	s.adminAudit(area)
 	s.adminSettings(area)
+	s.adminKeys(area)
 	s.adminPeople(area)
 	s.adminRefusals(area)
 	s.adminGrant(area)

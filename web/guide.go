@@ -37,25 +37,29 @@ func (s *Server) guides(t *view.Text, c *oauth.Client) []view.Guide {
 		curl = append(curl, part(t.T("admin.guide.curl_refresh"), curlRefresh))
 	}
 	byHand := guide("curl", "curl", t.T("admin.guide.curl_lead"), curl...)
+	var demo []view.Guide
+	if command := demoCommand(s.cfg.Issuer, c); command != "" {
+		demo = append(demo, guide("demo", "regrant demo", t.T("demo.guide"), part("", command)))
+	}
 	switch c.Kind() {
 	case oauth.KindSinglePage:
-		return []view.Guide{guide("javascript", "JavaScript", t.T("admin.guide.browser_lead"), part("npm install oidc-client-ts", jsBrowser)), byHand}
+		return append(demo, guide("javascript", "JavaScript", t.T("admin.guide.browser_lead"), part("npm install oidc-client-ts", jsBrowser)), byHand)
 	case oauth.KindNative:
-		return []view.Guide{
+		return append(demo,
 			guide("go", "Go", t.T("admin.guide.go_native_lead"), part("", goNative)),
 			guide("javascript", "JavaScript", t.T("admin.guide.javascript_lead"), part("npm install openid-client", jsServer)),
 			guide("python", "Python", t.T("admin.guide.python_lead"), part("pip install authlib requests", pythonCode)),
 			byHand,
-		}
+		)
 	}
-	return []view.Guide{
+	return append(demo,
 		byHand,
 		guide("go", "Go", t.T("admin.guide.go_lead"), part("", goServer)),
 		guide("javascript", "JavaScript", t.T("admin.guide.javascript_lead"), part("npm install openid-client", jsServer)),
 		guide("python", "Python", t.T("admin.guide.python_lead"), part("pip install authlib requests", pythonCode)),
 		guide("oauth2-proxy", "oauth2-proxy", t.T("admin.guide.oauth2_proxy_lead"), part("", oauth2Proxy)),
 		guide("grafana", "Grafana", t.T("admin.guide.grafana_lead"), part("", grafana)),
-	}
+	)
 }
 
 // guideValues puts a client's values in the place of their names. What a registration may hold has no quotation mark and no backslash,

@@ -3,6 +3,7 @@ package view
 import (
 	"context"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/a-h/templ"
@@ -26,7 +27,7 @@ func samples(f Frame) map[string]templ.Component {
 	redirectURI.Code, redirectURI.Detail = "invalid_request", "redirect_uri is not registered for this client"
 	tooMany := ProblemTooMany.Page(f)
 	tooMany.RetryAfter, tooMany.RequestID = 45*time.Second, "0J7QKQ3M2V"
-	return map[string]templ.Component{
+	pages := map[string]templ.Component{
 		"login":        Login{Frame: f, FormToken: token},
 		"login_client": Login{Frame: f, ClientName: "Grafana", ClientHost: "grafana.acme.example", Request: request, FormToken: token},
 		"login_error": Login{
@@ -76,6 +77,12 @@ func samples(f Frame) map[string]templ.Component {
 		"demo_signed_in":     sampleDemoSignedIn(f),
 		"demo_elsewhere":     sampleDemoElsewhere(f),
 	}
+	for _, area := range []map[string]templ.Component{
+		samplesOverview(f),
+	} {
+		maps.Copy(pages, area)
+	}
+	return pages
 }
 
 func sampleDocs(f Frame) Docs {

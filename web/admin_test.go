@@ -43,8 +43,11 @@ func (b *adminBrowser) get(path string) answer {
 // post sends a form with the token that the pages of this browser bear. Other hidden fields are the caller's to give.
 func (b *adminBrowser) post(path string, fields url.Values) answer {
 	b.t.Helper()
-	page := b.browser.get(b.issuer + "/logout")
-	form := url.Values{"form_token": {hiddenValue(page.body, "form_token")}}
+	token := hiddenValue(b.browser.get(b.issuer+"/logout").body, "form_token")
+	if token == "" { // nobody is signed in
+		token = hiddenValue(b.browser.get(b.issuer+"/login").body, "form_token")
+	}
+	form := url.Values{"form_token": {token}}
 	for k, v := range fields {
 		form[k] = v
 	}

@@ -66,10 +66,16 @@ type tab struct {
 
 func openTab(t *testing.T, browser context.Context) *tab {
 	t.Helper()
+	return openTabFor(t, browser, time.Minute)
+}
+
+// openTabFor opens a tab whose work may take so long.
+func openTabFor(t *testing.T, browser context.Context, limit time.Duration) *tab {
+	t.Helper()
 	tab := &tab{t: t}
 	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(closeTab)
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	t.Cleanup(cancel)
 	tab.ctx = ctx
 	if err := chromedp.Listen(ctx, tab.note); err != nil {

@@ -20,13 +20,14 @@ type Store interface {
 	oauth.Store
 	account.LinkStore
 	account.Directory
-	oauth.GrantChanger
-	oauth.TimelineStore // with oauth.RefusalLog
 	audit.Reader
 	settings.Store
 	oauth.APIKeeper
 	oauth.PolicyEvidence
 	oauth.ClientUsage
+	oauth.TimelineStore // with oauth.RefusalLog
+	oauth.GrantChanger
+	oauth.BulkRevoker // with oauth.GrantLister
 }
 
 // sudoTime is how long a proof of who somebody is stays fresh enough for a dangerous act (WEB-40).

@@ -79,6 +79,7 @@ func samples(f Frame) map[string]templ.Component {
 	}
 	for _, area := range []map[string]templ.Component{
 		samplesOverview(f),
+		samplesPeople(f),
 	} {
 		maps.Copy(pages, area)
 	}

@@ -79,11 +79,11 @@ func clientHead(t *view.Text, c *oauth.Client, tab string) view.ClientHead {
 func kindName(t *view.Text, c *oauth.Client) string {
 	switch c.Kind() {
 	case oauth.KindWebServer:
-		return t.T("admin.clients.kind.web_server.label")
+		return t.T("admin.clients.kind.web_server.short")
 	case oauth.KindSinglePage:
-		return t.T("admin.clients.kind.single_page.label")
+		return t.T("admin.clients.kind.single_page.short")
 	case oauth.KindNative:
-		return t.T("admin.clients.kind.native_or_mcp")
+		return t.T("admin.clients.kind.native.short")
 	case oauth.KindMachine:
 		return t.T("admin.clients.kind.machine.label")
 	}
@@ -137,7 +137,9 @@ func clientProblem(t *view.Text, err error) (field, text string) {
 	switch member {
 	case "client_name":
 		return "name", t.T("admin.clients.error.name")
-	case "redirect_uri", "redirect_uris":
+	case "redirect_uri":
+		return "redirect_uris", strings.TrimSuffix(why, ".") + "." // it goes on after the number of its line
+	case "redirect_uris":
 		return "redirect_uris", sentence(why)
 	case "grant_types":
 		return "grant_type", sentence(why)

@@ -129,7 +129,7 @@ func (s *Server) writeRotation(w http.ResponseWriter, r *http.Request, a *admin,
 		page.Confirm.Consequences = append(page.Confirm.Consequences, t.T("admin.clients.rotate.third", "Hint", "…"+old.Hint))
 	}
 	page.Confirm.Consequences = append(page.Confirm.Consequences, t.T("admin.clients.rotate.stay"))
-	page.LeakHelp = t.T("admin.clients.rotate.leaked_help", "Count", boundedCount(t, use.Grants, maxClientUse))
+	page.LeakHelp = t.N("admin.clients.rotate.leaked_help", use.Grants, "Shown", boundedCount(t, use.Grants, maxClientUse))
 	for _, o := range overlaps {
 		option := view.Option{Value: o.value, Label: t.Duration(o.long), Selected: o.value == f.overlap}
 		if o.long == 0 {
@@ -149,7 +149,7 @@ func (s *Server) confirmEndOldSecret(w http.ResponseWriter, r *http.Request, a *
 	t := frame.Text
 	s.showPage(w, r, http.StatusOK, false, view.AdminClientConfirm{AdminFrame: frame, Confirm: view.Confirm{
 		Title: t.T("admin.clients.end_old.title", "Name", c.Name), Lead: t.T("admin.clients.end_old.lead", "Hint", "…"+c.OldSecret.Hint, "Until", t.DateTime(*c.OldSecret.EndsAt)),
-		Consequences: []string{t.T("admin.clients.end_old.instances"), t.T("admin.clients.rotate.stay")}, Action: clientPath(c.ID) + "/end-old-secret",
+		Consequences: []string{t.T("admin.clients.end_old.instances"), t.T("admin.clients.end_old.stay")}, Action: clientPath(c.ID) + "/end-old-secret",
 		Submit: t.T("admin.clients.end_old.submit"), Cancel: clientPath(c.ID) + "/credentials", FormToken: frame.FormToken, Danger: true,
 		Hidden: map[string]string{"version": strconv.FormatInt(c.Version, 10)},
 	}})

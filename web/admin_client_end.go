@@ -22,7 +22,7 @@ func (s *Server) confirmDisableClient(w http.ResponseWriter, r *http.Request, a 
 			return
 		}
 		question.Consequences = append(question.Consequences,
-			t.T("admin.clients.disable.sign_in"), t.T("admin.clients.disable.grants", "Count", boundedCount(t, use.Grants, maxClientUse)))
+			t.T("admin.clients.disable.sign_in"), t.N("admin.clients.disable.grants", use.Grants, "Shown", boundedCount(t, use.Grants, maxClientUse)))
 	}
 	question.Consequences = append(question.Consequences, t.T("admin.clients.disable.token"), accessTokensLive(t, c), t.T("admin.clients.disable.back"))
 	s.showPage(w, r, http.StatusOK, false, view.AdminClientConfirm{AdminFrame: frame, Confirm: question})
@@ -68,8 +68,8 @@ func (s *Server) confirmDeleteClient(w http.ResponseWriter, r *http.Request, a *
 			s.unavailable(w, r, "read use of client", err)
 			return
 		}
-		question.Consequences = append(question.Consequences, t.T("admin.clients.delete.grants", "Count", boundedCount(t, use.Grants, maxClientUse)),
-			t.T("admin.clients.delete.consents", "Count", boundedCount(t, use.Consents, maxClientUse)))
+		question.Consequences = append(question.Consequences, t.N("admin.clients.delete.grants", use.Grants, "Shown", boundedCount(t, use.Grants, maxClientUse)),
+			t.N("admin.clients.delete.consents", use.Consents, "Shown", boundedCount(t, use.Consents, maxClientUse)))
 	}
 	question.Consequences = append(question.Consequences, t.T("admin.clients.delete.token"), accessTokensLive(t, c), t.T("admin.clients.delete.log"))
 	s.showPage(w, r, http.StatusOK, false, view.AdminClientConfirm{AdminFrame: frame, Confirm: question})

@@ -177,16 +177,13 @@ func policyNotes(t *view.Text, c *oauth.Client, to oauth.Policy) []string {
 	if to.Idle != from.Idle {
 		notes = append(notes, t.T("admin.clients.policy.note.idle"))
 	}
-	if to.Absolute != from.Absolute {
-		notes = append(notes, t.T("admin.clients.policy.note.absolute"))
-	}
 	if to.MaxGrants < from.MaxGrants {
 		notes = append(notes, t.T("admin.clients.policy.note.max_grants"))
 	}
 	if to.AccessTokenLifetime != from.AccessTokenLifetime || to.AccessTokenFormat != from.AccessTokenFormat {
 		notes = append(notes, t.T("admin.clients.policy.note.access_token"))
 	}
-	if len(notes) == 0 {
+	if len(notes) == 0 && to.Absolute == from.Absolute {
 		notes = append(notes, t.T("admin.clients.policy.note.next_use"))
 	}
 	return notes

@@ -209,7 +209,7 @@ func TestT28ALeakedSecretEndsEverySignIn(t *testing.T) {
 	token := s.grant("CB", "openid read").text(t, "refresh_token")
 
 	page := adm.get("/admin/clients/CB/rotate")
-	if !strings.Contains(page.body, "all 1 active sign-ins") {
+	if !strings.Contains(page.body, "the 1 active sign-in:") {
 		t.Error("the question does not say what ends")
 	}
 	if a := adm.submit(page, s.issuer+"/admin/clients/CB/rotate", url.Values{"overlap": {"2y"}}); a.status != 422 || s.client("CB").Version != 1 {

@@ -315,7 +315,7 @@ func TestT26ADisabledApplicationKeepsItsSignIns(t *testing.T) {
 	token := s.grant("CB", "openid read").text(t, "refresh_token")
 
 	page := adm.get("/admin/clients/CB/disable")
-	if page.status != 200 || !strings.Contains(page.body, "Disable Client CB?") || !strings.Contains(page.body, "1 active sign-ins are kept") {
+	if page.status != 200 || !strings.Contains(page.body, "Disable Client CB?") || !strings.Contains(page.body, "1 active sign-in is kept") {
 		t.Errorf("the question: %d %s", page.status, page.body)
 	}
 	if a := adm.follow(adm.submit(page, s.issuer+"/admin/clients/CB/disable", nil)); !strings.Contains(a.body, "is disabled") {
@@ -341,7 +341,7 @@ func TestT27ADeletedApplicationIsGone(t *testing.T) {
 	token := s.grant("CB", "openid read").text(t, "refresh_token")
 
 	page := adm.get("/admin/clients/CB/delete")
-	for _, want := range []string{"Delete Client CB?", "1 active sign-ins end at once", "1 remembered consents", "10 minutes more"} {
+	for _, want := range []string{"Delete Client CB?", "1 active sign-in ends at once", "1 remembered consent is", "10 minutes more"} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("the question lacks %q", want)
 		}

@@ -91,7 +91,7 @@ func (s *Server) showGrant(w http.ResponseWriter, r *http.Request, a *admin) {
 		return
 	}
 	page := view.AdminGrant{
-		AdminFrame: s.adminFrame(w, r, a, "grants", g.crumbs(t, "")...), Now: s.now(), Path: g.path, Title: g.title(t), Device: deviceName(g.State.UserAgent),
+		AdminFrame: s.adminFrame(w, r, a, "grants", g.crumbs(t, "")...), Now: s.now(), Path: g.path, Title: g.title(t), Device: s.signedInWith(t, g),
 		Alive: g.Ended == "", Changeable: g.Ended == "" && g.HasRefreshToken(), Person: g.person, Client: g.app, Facts: grantFacts(t, g),
 		Scopes: g.State.Scope, Picture: lifePicture(t, g, entries), Entries: entries, OldestFirst: r.URL.Query().Get("order") == "oldest", Refusals: refusals,
 	}
@@ -101,6 +101,15 @@ func (s *Server) showGrant(w http.ResponseWriter, r *http.Request, a *admin) {
 		slices.Reverse(page.Entries)
 	}
 	s.showPage(w, r, http.StatusOK, false, page)
+}
+
+// signedInWith names the device of the sign-in.
+func (s *Server) signedInWith(t *view.Text, g *oneGrant) string {
+	device := deviceName(g.State.UserAgent)
+	if device == "" {
+		return ""
+	}
+	return t.T("admin.grant.device", "Device", device)
 }
 
 // grantStateText says in a word, and in a few more, whether a grant lives.
@@ -166,12 +175,17 @@ func grantFacts(t *view.Text, g *oneGrant) []view.RefusalFact {
 
 // untilText says how long access tokens that were issued go on, for those who check them without asking.
 func (s *Server) untilText(t *view.Text, g *oneGrant) string {
-	if g.client == nil {
-		return t.T("admin.grant.until.gone")
-	}
-	until := s.oauth.AccessTokensUntil(&g.State, g.client)
+	until := s.accessTokensUntil(g)
 	if !until.After(s.now()) {
 		return t.T("admin.grant.until.gone")
 	}
 	return t.T("admin.grant.until.left", "Until", until.UTC().Format(time.TimeOnly)+" UTC", "Left", t.Duration(until.Sub(s.now())))
+}
+
+// accessTokensUntil is when the last access token of a grant is over; the zero time where nobody knows.
+func (s *Server) accessTokensUntil(g *oneGrant) time.Time {
+	if g.client == nil {
+		return time.Time{}
+	}
+	return s.oauth.AccessTokensUntil(&g.State, g.client)
 }

@@ -72,7 +72,10 @@ func (s *Server) grantScopePage(w http.ResponseWriter, r *http.Request, a *admin
 	p := view.AdminGrantScope{
 		AdminFrame: s.adminFrame(w, r, a, "grants", g.crumbs(t, t.T("admin.grant.scope.link"))...), Path: g.path,
 		Title: t.T("admin.grant.scope.title", "Person", g.person.Label, "Client", g.app.Label), Version: strconv.FormatInt(g.State.Version, 10),
-		Notes: []string{t.T("admin.grant.scope.next"), s.untilText(t, g), t.T("admin.grant.scope.back")},
+		Notes: []string{t.T("admin.grant.scope.next"), t.T("admin.grant.scope.back")},
+	}
+	if until := s.accessTokensUntil(g); until.After(s.now()) {
+		p.Notes = append(p.Notes, t.T("admin.grant.scope.until", "Left", t.Duration(until.Sub(s.now()))))
 	}
 	for _, name := range g.State.Scope {
 		scope := view.GrantScope{Name: name, Kept: keep.Has(name)}
@@ -158,6 +161,9 @@ func (s *Server) changeGrantEnd(w http.ResponseWriter, r *http.Request, a *admin
 	}
 	p := s.grantEndPage(w, r, a, g, r.PostForm.Get("end"))
 	end, ok := readEnd(p.Value)
+	if p.Value == g.State.EndsAt.UTC().Format(endFormats[0]) {
+		end = g.State.EndsAt // the field has no seconds
+	}
 	if !ok {
 		p.Error = p.Text.T("admin.grant.end.malformed")
 		s.showPage(w, r, http.StatusUnprocessableEntity, false, p)

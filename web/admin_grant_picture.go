@@ -12,7 +12,8 @@ import (
 // month of rest would leave a scale of time empty but for its ends.
 const (
 	pictureLeft  = 150
-	pictureStep  = 34
+	pictureStep  = 34 // the least; few things stand further apart
+	pictureWidth = 920
 	pictureMarks = 40 // the newest; the list has all
 )
 
@@ -36,7 +37,7 @@ func lifePicture(t *view.Text, g *oneGrant, entries []view.LifeEntry) view.LifeP
 	}
 	var rotations, replays, refusals int
 	var last time.Time
-	x := pictureLeft
+	x, step := pictureLeft, max(pictureStep, min(96, (pictureWidth-pictureLeft)/(min(len(entries), pictureMarks)+1)))
 	for i, e := range g.Entries {
 		switch e.Kind {
 		case oauth.EntryRotated, oauth.EntryUsed:
@@ -61,12 +62,9 @@ func lifePicture(t *view.Text, g *oneGrant, entries []view.LifeEntry) view.LifeP
 			p.Ticks, last = append(p.Ticks, view.LifeTick{X: x, Text: text}), e.At
 		}
 		p.To = x
-		x += pictureStep
+		x += step
 	}
-	if !p.Ended {
-		p.To = x
-	}
-	p.Width = max(x+pictureStep, 640)
+	p.Width = max(x, pictureWidth)
 	if !p.Ended {
 		p.To = p.Width
 	}

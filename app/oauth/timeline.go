@@ -169,12 +169,12 @@ func (l *Life) tell(moments []Moment, days []DayOfGrant, events []audit.Event, r
 	}
 	l.Entries = append(l.Entries, l.beginAndEnd()...)
 	l.Entries = append(l.Entries, dayEntries(s, days, l.Entries)...)
-	slices.SortStableFunc(l.Entries, func(a, b Entry) int { return cmp.Or(a.At.Compare(b.At), rank(a.Kind)-rank(b.Kind)) })
+	slices.SortStableFunc(l.Entries, func(a, b Entry) int { return cmp.Or(a.At.Compare(b.At), rank(&a)-rank(&b)) })
 }
 
 // rank is the order of what happened in the same instant.
-func rank(k EntryKind) int {
-	switch k {
+func rank(e *Entry) int {
+	switch e.Kind {
 	case EntrySignedIn:
 		return 0
 	case EntryDay:
@@ -183,6 +183,10 @@ func rank(k EntryKind) int {
 		return 2
 	case EntryReused, EntryCodeReplay, EntryRevoked, EntryExpired:
 		return 4
+	case EntryRefused:
+		if e.Rule == RuleTokenRevoked {
+			return 5
+		}
 	}
 	return 3
 }

@@ -8,8 +8,8 @@ import (
 	"regrant/web/view"
 )
 
-// ofEach is how many of its latest grants and refusals the overview of a client shows.
-const ofEach = 5
+// refusalsOfClient is how many of its latest refusals the overview of a client shows.
+const refusalsOfClient = 5
 
 // showClient is the overview of an application.
 func (s *Server) showClient(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) {
@@ -20,7 +20,7 @@ func (s *Server) showClient(w http.ResponseWriter, r *http.Request, a *admin, c 
 		Created: c.CreatedAt, Changed: c.UpdatedAt, People: getsPeople(c), Now: s.now(),
 	}
 	var err error
-	if page.Refusals, err = s.recentRefusals(ctx, t, oauth.RefusalFilter{ClientID: c.ID, Limit: ofEach}); err != nil {
+	if page.Refusals, err = s.recentRefusals(ctx, t, oauth.RefusalFilter{ClientID: c.ID, Limit: refusalsOfClient}); err != nil {
 		s.unavailable(w, r, "read refusals", err)
 		return
 	}
@@ -30,13 +30,17 @@ func (s *Server) showClient(w http.ResponseWriter, r *http.Request, a *admin, c 
 			s.unavailable(w, r, "read use of client", err)
 			return
 		}
-		page.Grants = boundedCount(t, use.Grants, maxClientUse)
+		if page.Grants, err = s.latestGrants(ctx, t, oauth.GrantQuery{ClientID: c.ID}); err != nil {
+			s.unavailable(w, r, "list grants", err)
+			return
+		}
+		page.Grants.Without = "client"
 		days, err := s.store.ClientDays(ctx, c.ID, oauth.DayOf(s.now().AddDate(0, 0, -29)))
 		if err != nil {
 			s.unavailable(w, r, "read counters", err)
 			return
 		}
-		page.Figures = clientFigures(t, page.Grants, days)
+		page.Figures = clientFigures(t, boundedCount(t, use.Grants, maxClientUse), days)
 	}
 	s.showPage(w, r, http.StatusOK, false, page)
 }

@@ -1,0 +1,130 @@
+package view
+
+import (
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+)
+
+// samplesClient are the pages of applications.
+func samplesClient(f Frame) map[string]templ.Component {
+	t := f.Text
+	const token, path = "yD3l8Jc0R6nq", "/admin/clients/k3fj2hs7q4mzx5vnpw6ytr2abc"
+	admin := func(crumbs ...Crumb) AdminFrame {
+		return AdminFrame{Frame: f, Section: "clients", Crumbs: crumbs, Admin: "rosa@acme.example", FormToken: token}
+	}
+	now, used := since.Add(3*time.Hour), since.AddDate(0, 0, -2).Truncate(24*time.Hour)
+	head := func(tab string) ClientHead {
+		return ClientHead{ID: "k3fj2hs7q4mzx5vnpw6ytr2abc", Name: "Grafana", Path: path, Kind: t.T("admin.clients.kind.web_server.short"), Trusted: true, Tab: tab}
+	}
+	of := func(tab string) AdminFrame { return admin(Crumb{Label: "Grafana", URL: path}, Crumb{Label: tab}) }
+	long := "Kraftfahrzeughaftpflichtversicherungsvermittlungsportal der Gesamtverwaltung"
+	disabled := ClientHead{ID: "portal", Name: long, Path: "/admin/clients/portal", Kind: t.T("admin.clients.kind.single_page.short"), Disabled: true, Tab: "overview"}
+	scopes := []ScopeBoxes{
+		{Boxes: []ScopeBox{{Name: "openid", Help: t.T("scope.openid.title"), On: true}, {Name: "offline_access", Help: t.T("scope.offline_access.title")}}},
+		{API: "Projects", Host: "api.acme.example", Boxes: []ScopeBox{{Name: "projects:read", On: true}, {Name: "projects:write"}}},
+	}
+	kinds := []Option{
+		{Value: "web_server", Label: t.T("admin.clients.kind.web_server.label"), Help: t.T("admin.clients.kind.web_server.help"), Selected: true},
+		{Value: "machine", Label: t.T("admin.clients.kind.machine.label"), Help: t.T("admin.clients.kind.machine.help")},
+	}
+	form := AdminClientNew{
+		AdminFrame: admin(Crumb{Label: t.T("admin.clients.new.title")}), ID: "bq6m2z", Kinds: kinds, Scopes: scopes,
+		Name:         Field{Name: "name", Label: t.T("admin.clients.name.label"), Help: t.T("admin.clients.name.help"), Required: true},
+		RedirectURIs: Field{Name: "redirect_uris", Label: t.T("admin.clients.redirect_uris.label"), Help: t.T("admin.clients.redirect_uris.help")},
+	}
+	wrong := form
+	wrong.KindError, wrong.ScopeError = t.T("admin.clients.error.kind"), "Projects:fly is not a scope of this server."
+	wrong.Name.Error, wrong.RedirectURIs.Value = t.T("admin.clients.error.name"), "https://ok.example/cb\nhttp://app.example/cb"
+	wrong.RedirectURIs.Error = t.T("admin.clients.error.line", "Line", "2", "Problem", "http is allowed for 127.0.0.1, [::1] and localhost only; use https.")
+	guides := []Guide{
+		{ID: "curl", Title: "curl", Lead: t.T("admin.guide.machine_lead"), Parts: []GuidePart{{ID: "curl-1", Text: t.T("admin.guide.curl_begin"), Code: "ISSUER='https://id.acme.example'\ncurl -sS \"$ISSUER/token\" -u \"$CLIENT:" + SecretPlaceholder + "\""}}},
+		{ID: "python", Title: "Python", Parts: []GuidePart{{ID: "python-1", Text: "pip install authlib requests", Code: "session = OAuth2Session(\"k3fj2hs7q4mzx5vnpw6ytr2abc\")"}}},
+	}
+	choice := func(value, label, help string, on bool) Option {
+		return Option{Value: value, Label: label, Help: help, Selected: on}
+	}
+	field := func(name, value, problem string) Field {
+		return Field{Name: name, Label: t.T("admin.clients.policy." + name + ".label"), Help: t.T("admin.clients.policy." + name + ".help"), Value: value, Error: problem, Required: true}
+	}
+	policy := AdminClientPolicy{
+		AdminFrame: of(t.T("admin.clients.tab.policy")), ClientHead: head("policy"), Version: "7", Preset: "standard", Refreshes: true, KeepAll: true,
+		Presets: []PresetLink{
+			{Label: t.T("admin.clients.preset.standard.label"), Help: t.T("admin.clients.preset.standard.help"), URL: path + "/policy?preset=standard", Current: true},
+			{Label: t.T("admin.clients.preset.strict.label"), Help: t.T("admin.clients.preset.strict.help"), URL: path + "/policy?preset=strict"},
+		},
+		Scopes: []ScopeBox{{Name: "openid", On: true}, {Name: "projects:read", On: true}},
+		Fields: PolicyFields{
+			Refresh:  []Option{choice("always", t.T("admin.clients.policy.refresh.always"), t.T("admin.clients.policy.refresh.always_help"), true)},
+			Rotation: []Option{choice("on", t.T("admin.clients.policy.rotation.on"), t.T("admin.clients.policy.rotation.on_help"), true)},
+			Grace:    field("grace", "10s", ""), Idle: field("idle", "30d", ""), Absolute: field("absolute", "180d", ""),
+			OnReuse:          []Option{choice("revoke", t.T("admin.clients.policy.on_reuse.revoke"), t.T("admin.clients.policy.on_reuse.revoke_help"), true)},
+			StaleGenerations: field("stale_generations", "0", ""), MaxGrants: field("max_grants", "50", ""), RefreshLimit: field("refresh_limit", "0", ""),
+			AccessTokenLifetime: field("access_token_lifetime", "10m", ""),
+			AccessTokenFormat:   []Option{choice("jwt", t.T("admin.clients.policy.format.jwt"), t.T("admin.clients.policy.format.jwt_help"), true)},
+			IDTokenAlg:          []Option{choice("RS256", "RS256", t.T("admin.clients.policy.alg.rs256"), true)},
+		},
+	}
+	badPolicy := policy
+	badPolicy.Problem, badPolicy.KeepAll, badPolicy.Fields.RotationError = t.N("admin.clients.policy.problems", 2), false, t.T("admin.clients.error.rotation")
+	badPolicy.Fields.Idle = field("idle", "200d", t.T("admin.clients.error.idle"))
+	settings := AdminClientSettings{
+		AdminFrame: of(t.T("admin.clients.tab.settings")), ClientHead: head("settings"), Version: "7",
+		FieldName:    Field{Name: "name", Label: t.T("admin.clients.name.label"), Help: t.T("admin.clients.name.help"), Value: "Grafana", Required: true},
+		RedirectURIs: Field{Name: "redirect_uris", Label: t.T("admin.clients.redirect_uris.label"), Value: "https://grafana.acme.example/login/generic_oauth"},
+		Scopes:       scopes, GrantTypes: []ScopeBox{{Name: "authorization_code", Help: t.T("admin.clients.grant_type.authorization_code"), On: true}},
+		AuthMethods: []Option{choice("client_secret_basic", t.T("admin.clients.auth.basic.label"), t.T("admin.clients.auth.basic.help"), true)},
+		AuthHelp:    t.T("admin.clients.auth.help"), PKCEOn: true, TrustedOn: true,
+	}
+	stale := settings
+	stale.Problem, stale.ProveURL = t.T("admin.clients.settings.not_fresh"), "/admin/confirm?return="+path
+	stale.AuthError, stale.RevokeURL, stale.PKCEError = t.T("admin.clients.error.has_grants"), "/admin/grants?client=portal", t.T("admin.clients.error.pkce")
+	ends := now.Add(7 * 24 * time.Hour)
+	return map[string]templ.Component{
+		"admin_clients_empty": AdminClients{AdminFrame: admin(), Now: now},
+		"admin_clients_none":  AdminClients{AdminFrame: admin(), Any: true, Search: "<b>nothing", Now: now},
+		"admin_clients": AdminClients{AdminFrame: admin(), Any: true, Now: now, Pager: Pager{Shown: "1–50 of 212", Next: "/admin/clients?from=50"}, Rows: []ClientRow{
+			{ID: "k3fj2hs7q4mzx5vnpw6ytr2abc", Name: "Grafana", URL: path, Kind: t.T("admin.clients.kind.web_server.short"), Policy: "Standard", Grants: "1,000+", LastUsed: &used},
+			{ID: "portal", Name: long, URL: "/admin/clients/portal", Kind: t.T("admin.clients.kind.single_page.short"), Policy: "Strict, adjusted", Grants: "0", Disabled: true},
+			{ID: "job", Name: "Nightly job", URL: "/admin/clients/job", Kind: t.T("admin.clients.kind.machine.label")},
+		}},
+		"admin_client_new":       form,
+		"admin_client_new_error": wrong,
+		"admin_client_created": AdminClientCreated{AdminFrame: admin(Crumb{Label: t.T("admin.clients.new.title")}), Name: "Grafana", ID: "k3fj2hs7q4mzx5vnpw6ytr2abc",
+			Path: path, Secret: "rgs1_" + strings.Repeat("7Kq", 14), Guides: guides},
+		"admin_client": AdminClient{
+			AdminFrame: admin(Crumb{Label: "Grafana"}), ClientHead: head("overview"), RedirectURIs: []string{"https://grafana.acme.example/login/generic_oauth"},
+			Scopes: []string{"openid", "projects:read"}, Created: since, Changed: now, People: true, Now: now,
+			Facts:   []ClientFact{{Label: t.T("admin.clients.fact.auth"), Value: "client_secret_basic"}, {Label: t.T("admin.clients.fact.policy"), Value: "Standard", Note: "Ends after 30 days without use"}},
+			Figures: []ClientFigure{{Label: t.T("admin.clients.figure.grants"), Value: "12"}, {Label: t.T("admin.clients.figure.reuses"), Value: "1", Tone: "danger"}},
+			Refusals: []RefusalRow{{URL: "/admin/refusals/17", At: now.Add(-time.Minute), What: "An old refresh token came again", Code: "invalid_grant",
+				Client: Party{Label: "Grafana", URL: path}, IP: "203.0.113.9", Device: "Firefox on Linux", RequestID: "0J7QKQ3M2V"}},
+		},
+		"admin_client_disabled":    AdminClient{AdminFrame: admin(Crumb{Label: long}), ClientHead: disabled, Created: since, Changed: now, People: true, Now: now},
+		"admin_client_settings":    settings,
+		"admin_client_settings_no": stale,
+		"admin_client_policy":      policy,
+		"admin_client_policy_no":   badPolicy,
+		"admin_client_preview": AdminClientPolicyPreview{
+			AdminFrame: of(t.T("admin.clients.policy.preview_title")), ClientHead: head("policy"), Version: "7", Action: path + "/policy/preview?idle=12h", Edit: path + "/policy?idle=12h",
+			Problem: t.T("admin.clients.stale"), Changes: []PolicyChange{{t.T("admin.clients.policy.idle.label"), "30 days", "12 hours"}},
+			Effects: []string{"Of the last 30 days’ 1,284 refreshes, about 96 would have been refused."}, Notes: []string{t.T("admin.clients.policy.note.idle")},
+		},
+		"admin_client_preview_same": AdminClientPolicyPreview{AdminFrame: of(t.T("admin.clients.policy.preview_title")), ClientHead: head("policy"), Edit: path + "/policy"},
+		"admin_client_credentials": AdminClientCredentials{AdminFrame: of(t.T("admin.clients.tab.credentials")), ClientHead: head("credentials"), Method: "client_secret_basic", Now: now,
+			Secrets: []ClientSecretRow{{Hint: "a7Xc", Created: since}, {Hint: "q0Zm", Created: since.AddDate(-1, 0, 0), Ends: &ends}}},
+		"admin_client_public": AdminClientCredentials{AdminFrame: of(t.T("admin.clients.tab.credentials")), ClientHead: disabled, Public: true, Now: now},
+		"admin_client_rotate": AdminClientRotate{AdminFrame: of(t.T("admin.clients.rotate.crumb")), Problem: t.T("admin.clients.rotate.stale"), Error: t.T("admin.clients.error.overlap"),
+			LeakHelp: t.N("admin.clients.rotate.leaked_help", 12, "Shown", "12"), Overlaps: []Option{{Value: "24h", Label: "1 day"}, {Value: "0", Label: t.T("admin.clients.rotate.at_once"), Help: t.T("admin.clients.rotate.at_once_help")}},
+			Confirm: Confirm{Title: t.T("admin.clients.rotate.title", "Name", "Grafana"), Lead: t.T("admin.clients.rotate.lead"), Consequences: []string{t.T("admin.clients.rotate.stay")},
+				Action: path + "/rotate", Submit: t.T("admin.clients.rotate.submit"), Cancel: path + "/credentials", FormToken: token, Hidden: map[string]string{"version": "7"}}},
+		"admin_client_secret": AdminClientSecret{AdminFrame: of(t.T("admin.clients.tab.credentials")), ClientHead: head("credentials"), Secret: "rgs1_" + strings.Repeat("7Kq", 14),
+			Lead: t.T("admin.clients.secret.at_once"), BackURL: path + "/credentials"},
+		"admin_client_connect": AdminClientConnect{AdminFrame: of(t.T("admin.clients.tab.connect")), ClientHead: head("connect"), Secret: true, Guides: guides,
+			Facts: []ConnectFact{{ID: "fact-issuer", Label: t.T("admin.clients.connect.issuer"), Value: "https://id.acme.example"}}},
+		"admin_client_delete": AdminClientConfirm{AdminFrame: of(t.T("admin.clients.delete.act")), Confirm: Confirm{
+			Title: t.T("admin.clients.delete.title", "Name", long), Lead: t.T("admin.clients.delete.lead"), Consequences: []string{t.N("admin.clients.delete.grants", 12, "Shown", "12"), t.T("admin.clients.delete.log")},
+			Action: path + "/delete", Submit: t.T("admin.clients.delete.submit"), Cancel: path + "/settings", FormToken: token, Danger: true}},
+	}
+}

@@ -77,7 +77,7 @@ func lifeEntry(t *view.Text, e *oauth.Entry) view.LifeEntry {
 		}
 	case oauth.EntryRefused:
 		if e.Rule != "" {
-			entry.What, entry.Tone = ruleTitle(t, e.Rule), toneOfRule(e.Rule)
+			entry.What, entry.Tone = t.T("admin.grant.entry.refused_for", "Rule", ruleTitle(t, e.Rule)), toneOfRule(e.Rule)
 		} else if e.Detail != "" {
 			entry.More = append(entry.More, e.Detail)
 		}

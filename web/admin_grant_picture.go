@@ -37,6 +37,7 @@ func lifePicture(t *view.Text, g *oneGrant, entries []view.LifeEntry) view.LifeP
 	}
 	var rotations, replays, refusals int
 	var last time.Time
+	over := false
 	x, step := pictureLeft, max(pictureStep, min(96, (pictureWidth-pictureLeft)/(min(len(entries), pictureMarks)+1)))
 	for i, e := range g.Entries {
 		switch e.Kind {
@@ -61,7 +62,13 @@ func lifePicture(t *view.Text, g *oneGrant, entries []view.LifeEntry) view.LifeP
 		if text := tickText(last, e.At); text != "" && (len(p.Ticks) == 0 || x-p.Ticks[len(p.Ticks)-1].X >= 2*pictureStep) {
 			p.Ticks, last = append(p.Ticks, view.LifeTick{X: x, Text: text}), e.At
 		}
-		p.To = x
+		if p.To == 0 || !over {
+			p.To = x
+		}
+		switch e.Kind {
+		case oauth.EntryReused, oauth.EntryCodeReplay, oauth.EntryRevoked, oauth.EntryExpired:
+			over = p.Ended // what comes after the end does not prolong the line
+		}
 		x += step
 	}
 	p.Width = max(x, pictureWidth)

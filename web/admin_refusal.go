@@ -19,8 +19,8 @@ func (s *Server) adminRefusals(area *adminArea) {
 	area.page("/admin/refusals/{id}", s.showRefusal)
 }
 
-// refusalsShown is how many refusals a page lists.
-const refusalsShown = 50
+// refusalsOnPage is how many refusals a page lists.
+const refusalsOnPage = 50
 
 // showRefusals lists refusals, and explains the one whose request id is given.
 func (s *Server) showRefusals(w http.ResponseWriter, r *http.Request, a *admin) {
@@ -89,7 +89,7 @@ func (s *Server) refusalsPage(w http.ResponseWriter, r *http.Request, a *admin) 
 		return nil, err
 	}
 	q := r.URL.Query()
-	f := oauth.RefusalFilter{ClientID: q.Get("client"), Rule: oauth.Rule(q.Get("rule")), Code: oauth.Code(q.Get("code")), Limit: refusalsShown + 1}
+	f := oauth.RefusalFilter{ClientID: q.Get("client"), Rule: oauth.Rule(q.Get("rule")), Code: oauth.Code(q.Get("code")), Limit: refusalsOnPage + 1}
 	f.Before, _ = strconv.ParseInt(q.Get("before"), 10, 64) // what is no number begins at the newest
 	page := &view.AdminRefusals{AdminFrame: s.adminFrame(w, r, a, "refusals"), Now: s.now(), Filtered: f.ClientID != "" || f.Rule != "" || f.Code != ""}
 	t := page.Text
@@ -97,9 +97,9 @@ func (s *Server) refusalsPage(w http.ResponseWriter, r *http.Request, a *admin) 
 	if err != nil {
 		return nil, err
 	}
-	if len(refusals) > refusalsShown {
-		refusals = refusals[:refusalsShown]
-		page.Pager.Next = refusalsURL(f, refusals[refusalsShown-1].ID)
+	if len(refusals) > refusalsOnPage {
+		refusals = refusals[:refusalsOnPage]
+		page.Pager.Next = refusalsURL(f, refusals[refusalsOnPage-1].ID)
 	}
 	if f.Before > 0 {
 		page.Pager.First = refusalsURL(f, 0)

@@ -318,3 +318,20 @@ func TestATokenIsExplainedByItsHeadAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryErrorBearsItsRequestId(t *testing.T) {
+	s := newSite(t)
+	for _, a := range []answer{
+		s.post("/token", "CP", url.Values{"grant_type": {"password"}}), s.post("/token", "", nil), s.post("/revoke", "", nil), s.post("/introspect", "", nil), s.userinfo("x"),
+		s.browser().get(s.az("nobody", nil)), s.browser().get(s.az("CB", url.Values{"redirect_uri": {"https://evil.test/"}})), s.browser().get(s.az("CB", url.Values{"scope": {"nothing"}})),
+		s.browser().get(s.issuer + "/nothing"), s.browser().get(s.issuer + "/token"), s.browser().get(s.issuer + "/consent?request=x"),
+	} {
+		id := a.header.Get("X-Request-Id")
+		if a.status < 300 || len(id) < 20 {
+			t.Errorf("%d with request id %q", a.status, id)
+		}
+		if strings.HasPrefix(a.header.Get("Content-Type"), "text/html") && !strings.Contains(a.body, id) {
+			t.Errorf("the page of %d does not show its request id", a.status)
+		}
+	}
+}

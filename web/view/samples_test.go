@@ -81,6 +81,7 @@ func samples(f Frame) map[string]templ.Component {
 		samplesOverview(f),
 		samplesPeople(f),
 		samplesClient(f),
+		samplesGrant(f),
 	} {
 		maps.Copy(pages, area)
 	}

@@ -16,7 +16,8 @@ type AdminPerson struct {
 	CreatedAt     time.Time
 	Self          bool // it is the admin who looks
 	Sessions      []SessionRow
-	Events        []Event // what has happened lately
+	Latest        GrantTable // the newest grants, of any state
+	Events        []Event    // what has happened lately
 	Now           time.Time
 }
 

@@ -36,6 +36,10 @@ func samplesPeople(f Frame) map[string]templ.Component {
 			{ID: "c1", Device: "Chrome on Windows", IP: "203.0.113.9", CreatedAt: *ago(30 * time.Hour), SeenAt: *ago(20 * time.Second), Current: true},
 			{ID: "c2", Device: "Safari on iPhone", IP: "2001:db8:85a3:8d3:1319:8a2e:370:7348", CreatedAt: *ago(9 * 24 * time.Hour), SeenAt: *ago(5 * time.Hour)},
 		},
+		Latest: GrantTable{Without: "person", Now: now, Rows: []GrantRow{
+			{ID: "g1", Client: Party{Label: "Grafana"}, Device: "Chrome on Windows", Scopes: "openid email offline_access", Generation: "41", UsedAt: *ago(3 * time.Minute), CreatedAt: *ago(80 * time.Hour), IP: "203.0.113.9", ExpiresAt: now.Add(900 * time.Hour), StateTone: "success", State: "Active", Open: true},
+			{ID: "g2", Client: Party{Label: "Claude Code"}, Device: "node", Scopes: "projects:read projects:write", Generation: "2", UsedAt: *ago(300 * time.Hour), CreatedAt: *ago(400 * time.Hour), IP: "198.51.100.4", StateTone: "danger", State: "Revoked", StateNote: "reuse"},
+		}},
 		Events: []Event{
 			{Seq: 812, At: *ago(4 * time.Minute), What: "Signed in", Tone: "success", Who: Party{Label: "Ann Ampère"}},
 			{Seq: 640, At: *ago(70 * time.Hour), What: "Sign-in failed", Tone: "warning", Result: "wrong password", Who: Party{Label: "Ann Ampère"}},
@@ -43,7 +47,7 @@ func samplesPeople(f Frame) map[string]templ.Component {
 	}
 	disabled := person
 	disabled.PersonRow = PersonRow{ID: "45c48cce-2e2d-4fbd-aa1a-c51c7c6ad26d", Email: "zacharias.donaudampfschifffahrtsgesellschaft@department.example", IsAdmin: true, Disabled: true, Grants: "0"}
-	disabled.AdminFrame, disabled.EmailVerified, disabled.PasswordAt, disabled.Sessions, disabled.Events = admin(Crumb{Label: disabled.PersonRow.Email}), false, nil, nil, nil
+	disabled.AdminFrame, disabled.EmailVerified, disabled.PasswordAt, disabled.Sessions, disabled.Events, disabled.Latest.Rows = admin(Crumb{Label: disabled.PersonRow.Email}), false, nil, nil, nil, nil
 
 	return map[string]templ.Component{
 		"setup":       Setup{Frame: f, Token: link, FormToken: token},

@@ -78,6 +78,7 @@ func (s *Server) routes() http.Handler {
 	s.adminAudit(area)
 	s.adminSettings(area)
 	s.adminKeys(area)
+	s.adminAPIs(area)
 	s.adminGrant(area)
 	s.adminClients(area)
 	s.adminGrants(area)

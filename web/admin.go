@@ -135,7 +135,7 @@ func (s *Server) freshOnly(h adminHandler) adminHandler {
 
 // comeBack is where somebody wanted to go, without the issuer's path.
 func comeBack(r *http.Request) string {
-	if r.Method == http.MethodGet && r.URL.RawQuery != "" {
+	if r.URL.RawQuery != "" {
 		return r.URL.EscapedPath() + "?" + r.URL.RawQuery
 	}
 	return r.URL.EscapedPath()

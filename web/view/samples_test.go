@@ -82,6 +82,7 @@ func samples(f Frame) map[string]templ.Component {
 		samplesPeople(f),
 		samplesClient(f),
 		samplesGrant(f),
+		samplesGrants(f),
 	} {
 		maps.Copy(pages, area)
 	}

@@ -660,14 +660,14 @@ func (p AdminInvite) page() templ.Component {
 			}
 			templ_7745c5c3_Err = textField(Field{
 				Name: "email", Label: p.Text.T("login.email"), Help: p.Domains, Value: p.Email, Error: p.EmailError, Type: "email", Autocomplete: "off",
-				Required: true, Focus: p.NameError == "",
+				Required: true, Focus: p.EmailError != "" || p.NameError == "",
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			templ_7745c5c3_Err = textField(Field{
 				Name: "name", Label: p.Text.T("setup.name"), Help: p.Text.T("admin.people.name_help"), Value: p.Name, Error: p.NameError, Autocomplete: "off",
-				Focus: p.NameError != "",
+				Focus: p.NameError != "" && p.EmailError == "",
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -1196,7 +1196,7 @@ func (p AdminNewPerson) page() templ.Component {
 			}
 			templ_7745c5c3_Err = textField(Field{
 				Name: "email", Label: p.Text.T("login.email"), Value: p.Email, Error: p.EmailError, Type: "email", Autocomplete: "off", Required: true,
-				Focus: p.NameError == "" && p.PasswordError == "",
+				Focus: p.EmailError != "" || p.NameError == "" && p.PasswordError == "",
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -1205,7 +1205,7 @@ func (p AdminNewPerson) page() templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = textField(Field{Name: "name", Label: p.Text.T("setup.name"), Value: p.Name, Error: p.NameError, Autocomplete: "off", Focus: p.NameError != ""}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = textField(Field{Name: "name", Label: p.Text.T("setup.name"), Value: p.Name, Error: p.NameError, Autocomplete: "off", Focus: p.NameError != "" && p.EmailError == ""}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1213,7 +1213,7 @@ func (p AdminNewPerson) page() templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = newPasswordField(p.Text, p.Text.T("login.password"), p.PasswordError, p.PasswordError != "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = newPasswordField(p.Text, p.Text.T("login.password"), p.PasswordError, p.NameError == "" && p.EmailError == "" && p.PasswordError != "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

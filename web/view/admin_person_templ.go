@@ -1331,13 +1331,13 @@ func (p AdminProfile) page() templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = textField(Field{Name: "name", Label: p.Text.T("setup.name"), Value: p.Name, Error: p.NameError, Autocomplete: "off", Focus: p.EmailError == ""}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = textField(Field{Name: "name", Label: p.Text.T("setup.name"), Value: p.Name, Error: p.NameError, Autocomplete: "off", Focus: p.NameError != "" || p.EmailError == ""}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			templ_7745c5c3_Err = textField(Field{
 				Name: "email", Label: p.Text.T("login.email"), Help: p.Text.T("admin.person.email_help"), Value: p.Email, Error: p.EmailError, Type: "email",
-				Autocomplete: "off", Required: true, Focus: p.EmailError != "",
+				Autocomplete: "off", Required: true, Focus: p.EmailError != "" && p.NameError == "",
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

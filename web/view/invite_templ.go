@@ -172,12 +172,12 @@ func (p AcceptInvite) page() templ.Component {
 				return templ_7745c5c3_Err
 			}
 			templ_7745c5c3_Err = textField(Field{
-				Name: "name", Label: p.Text.T("setup.name"), Value: p.Name, Error: p.NameError, Autocomplete: "name", Focus: p.PasswordError == "",
+				Name: "name", Label: p.Text.T("setup.name"), Value: p.Name, Error: p.NameError, Autocomplete: "name", Focus: p.NameError != "" || p.PasswordError == "",
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = newPasswordField(p.Text, p.Text.T("login.password"), p.PasswordError, p.PasswordError != "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = newPasswordField(p.Text, p.Text.T("login.password"), p.PasswordError, p.NameError == "" && p.PasswordError != "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -101,19 +101,19 @@ func (p Setup) page() templ.Component {
 				return templ_7745c5c3_Err
 			}
 			templ_7745c5c3_Err = textField(Field{
-				Name: "name", Label: p.Text.T("setup.name"), Value: p.Name, Error: p.NameError, Autocomplete: "name", Focus: p.EmailError == "" && p.PasswordError == "",
+				Name: "name", Label: p.Text.T("setup.name"), Value: p.Name, Error: p.NameError, Autocomplete: "name", Focus: p.NameError != "" || p.EmailError == "" && p.PasswordError == "",
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			templ_7745c5c3_Err = textField(Field{
 				Name: "email", Label: p.Text.T("login.email"), Help: p.Text.T("setup.email_help"), Value: p.Email, Error: p.EmailError, Type: "email",
-				Autocomplete: "username", Required: true, Focus: p.EmailError != "",
+				Autocomplete: "username", Required: true, Focus: p.EmailError != "" && p.NameError == "",
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = newPasswordField(p.Text, p.Text.T("login.password"), p.PasswordError, p.EmailError == "" && p.PasswordError != "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = newPasswordField(p.Text, p.Text.T("login.password"), p.PasswordError, p.NameError == "" && p.EmailError == "" && p.PasswordError != "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

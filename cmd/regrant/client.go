@@ -61,12 +61,18 @@ Examples:
 }
 
 func (c clientCreate) Run(ctx context.Context, p *program) error {
-	client := &oauth.Client{ID: c.ID, Name: c.Name}
-	client.Policy, _ = oauth.PolicyOf(oauth.PresetStandard)
-	if err := c.apply(client); err != nil {
-		return err
+	if err := c.apply(&oauth.Client{}); err != nil {
+		return err // whatever the client is
 	}
 	return p.with(ctx, orCreate, func(store *db.DB) error {
+		chosen, err := store.SiteSettings(ctx)
+		if err != nil {
+			return err
+		}
+		client := &oauth.Client{ID: c.ID, Name: c.Name, Policy: chosen.Policy}
+		if err := c.apply(client); err != nil {
+			return err
+		}
 		secret, err := oauth.RegisterClient(ctx, store, client, now(), operator())
 		if errors.Is(err, oauth.ErrExists) {
 			return fmt.Errorf("the client_id %s is taken", c.ID)

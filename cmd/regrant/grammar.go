@@ -62,7 +62,7 @@ func parse(args []string, stdout, stderr io.Writer) (*parsed, error) {
 	if err != nil {
 		return nil, wrongUsage(err)
 	}
-	return &parsed{ctx, g}, nil
+	return &parsed{ctx, g, file}, nil
 }
 
 // isWord says whether an argument is no flag. Among flags alone, --version is the command of that name.

@@ -11,6 +11,8 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"regrant/web"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -21,6 +23,7 @@ type program struct {
 	stdout io.Writer
 	stderr io.Writer
 	common
+	environment []web.Setting
 }
 
 // run does what args say and returns the exit code: 0 done, 1 failed, 2 wrong usage.
@@ -31,7 +34,7 @@ func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	if err != nil {
 		return p.fail(err)
 	}
-	p.common = parsed.grammar.common
+	p.common, p.environment = parsed.grammar.common, parsed.environment()
 	ctx := context.Background()
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return p.fail(parsed.Run(p))
@@ -41,4 +44,5 @@ func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 type parsed struct {
 	*kong.Context
 	grammar *grammar
+	file    settingsFile
 }

@@ -88,6 +88,7 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	site, err := web.New(web.Config{
 		Issuer: issuer, TrustedProxies: s.proxies, Origins: c.Origin, TokenBudget: c.TokenBudget, PageBudget: c.PageBudget, Log: log,
 		Store: store, Rehearsal: db.OpenRehearsal,
+		Version: thisVersion().Version, DatabaseFile: store.Path(), TLS: s.certificate != nil, Environment: p.environment,
 	}, engine, all, store.SessionStore(now), store.Ready)
 	if err != nil {
 		return err

@@ -30,14 +30,11 @@ type Store interface {
 	oauth.BulkRevoker // with oauth.GrantLister
 }
 
-// sudoTime is how long a proof of who somebody is stays fresh enough for a dangerous act (WEB-40).
-const sudoTime = 5 * time.Minute
-
 // admin is an admin at a page.
 type admin struct {
 	account.Person
 	Session account.Session
-	Fresh   bool // has proven who they are within sudoTime
+	Fresh   bool // has proven who they are within [account.FreshFor] (WEB-40)
 }
 
 type adminHandler func(w http.ResponseWriter, r *http.Request, a *admin)
@@ -113,8 +110,7 @@ func (s *Server) adminOnly(h adminHandler) http.HandlerFunc {
 		case person.Role != account.RoleAdmin:
 			s.writePage(w, r, pageError{status: http.StatusForbidden, problem: view.ProblemForbidden})
 		default:
-			age := s.now().Sub(session.AuthTime)
-			h(w, r, &admin{Person: *person, Session: *session, Fresh: age >= 0 && age < sudoTime})
+			h(w, r, &admin{Person: *person, Session: *session, Fresh: session.Fresh(s.now())})
 		}
 	}
 }

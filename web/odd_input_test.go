@@ -20,7 +20,7 @@ func noUploads(t *testing.T) {
 	s := newSite(t)
 	const picture = `<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`
 	parts := "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.svg\"\r\nContent-Type: image/svg+xml\r\n\r\n" + picture + "\r\n--x--\r\n"
-	routes := []string{"/token", "/revoke", "/introspect", "/userinfo", "/authorize", "/login", "/login/continue", "/consent", "/logout",
+	routes := []string{"/token", "/revoke", "/introspect", "/userinfo", "/authorize", "/login", "/login/continue", "/login/password", "/setup/x", "/invite/x", "/reset/x", "/consent", "/logout",
 		"/", "/docs", "/docs/clients", "/assets/a.svg", "/assets/", "/healthz", "/readyz", "/favicon.ico", "/.well-known/jwks.json", "/upload"}
 	for _, path := range routes {
 		for _, method := range []string{"POST", "PUT", "PATCH"} {

@@ -206,7 +206,7 @@ func noOpenRedirector(t *testing.T) {
 		"//evil.test", `/\evil.test`, `\\evil.test`, "https:evil.test", "https://evil.test", "/%09/evil.test", "/\t/evil.test", "javascript:alert(1)", "\x01https://evil.test",
 		"///evil.test", "https://as.test@evil.test", "https://as.test.evil.test", "data:text/html,x", "/..//evil.test", "/%2f/evil.test", "http:///evil.test",
 	}
-	names := []string{"return_to", "next", "redirect", "redirect_uri", "url", "continue", "post_logout_redirect_uri", "request", "rd", "locale", "lang", "ui_locales", "state"}
+	names := []string{"return", "return_to", "next", "redirect", "redirect_uri", "url", "continue", "post_logout_redirect_uri", "request", "rd", "locale", "lang", "ui_locales", "state"}
 	if testing.Short() {
 		evil = evil[:5]
 	}

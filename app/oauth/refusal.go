@@ -28,6 +28,8 @@ type Refusal struct {
 	Found        string  // what was stored then, key=value pairs as [audit.Details] writes them
 	IP           string
 	UserAgent    string
+
+	tell func() string // gives more of Found, at a cost that is spent only on what is kept
 }
 
 // because names the rule by which err refuses. An error that has one keeps it: the innermost knows best.
@@ -77,19 +79,6 @@ func ofAccessToken(claims *AccessToken, err error) error {
 	return err
 }
 
-// ofGrant notes which grant a refusal is about, and what was stored of it.
-func ofGrant(g *GrantState, err error) error {
-	var e *Error
-	if errors.As(err, &e) && !isFault(e) {
-		f := e.refusal()
-		f.PersonID, f.GrantID = g.PersonID, g.ID
-		if f.Found == "" {
-			f.Found = audit.Details(g.found()...)
-		}
-	}
-	return err
-}
-
 // ofReuse notes what a reuse was taken for, and what of its presenter was as in the last use that was accepted.
 func ofReuse(class ReuseClass, state *RefreshState, by audit.Origin, err error) error {
 	var e *Error
@@ -106,11 +95,10 @@ func ofToken(state *RefreshState, token *refreshToken, p Policy, now Instant, er
 	if errors.As(err, &e) && !isFault(e) {
 		f := e.refusal()
 		presented, current := token.generation, state.Generation
-		f.Generation, f.OfGeneration = &presented, &current
-		found := audit.Details(append(state.found(token, now), p.found()...)...)
-		f.Found = strings.TrimSpace(found + " " + f.Found)
+		f.PersonID, f.GrantID, f.Generation, f.OfGeneration = state.PersonID, state.ID, &presented, &current
+		f.tell = func() string { return audit.Details(append(state.found(token, now), p.found()...)...) }
 	}
-	return ofGrant(&state.GrantState, err)
+	return err
 }
 
 // secretText finds what programs put where no secret belongs, as in grant_type.
@@ -136,6 +124,12 @@ func (s *Server) remember(endpoint string, client *Client, by audit.Origin, err 
 	}
 	if f.Detail = e.Detail; f.Detail == "" {
 		f.Detail = e.Description
+	}
+	if !s.behind.mayRefuse(&f) {
+		return err
+	}
+	if f.tell != nil {
+		f.Found, f.tell = strings.TrimSpace(f.tell()+" "+f.Found), nil
 	}
 	f.Detail = secretText.ReplaceAllString(f.Detail, "…")
 	s.behind.refuse(f)

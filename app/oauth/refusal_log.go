@@ -72,11 +72,16 @@ func (r *refusalBudget) allow(f *Refusal) bool {
 	return true
 }
 
-// refuse keeps one refusal for the next write, if there is room.
+// mayRefuse counts one refusal and says whether there is room for it.
+func (b *behind) mayRefuse(f *Refusal) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.pending.Refusals) < maxBehindList && b.refusals.allow(f)
+}
+
+// refuse keeps one refusal for the next write.
 func (b *behind) refuse(f Refusal) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.pending.Refusals) < maxBehindList && b.refusals.allow(&f) {
-		b.pending.Refusals = append(b.pending.Refusals, f)
-	}
+	b.pending.Refusals = append(b.pending.Refusals, f)
 }

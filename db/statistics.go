@@ -93,13 +93,17 @@ func (d *DB) GrantsOlderThan(ctx context.Context, clientID string, before time.T
 }
 
 // OpenBulkRevocations implements [oauth.Statistics].
-func (d *DB) OpenBulkRevocations(ctx context.Context) (int, error) {
-	var n int64
-	err := d.read(ctx, "count revocations of many", func(q *queries.Queries) (err error) {
-		n, err = q.CountOpenBulkRevocations(ctx)
+func (d *DB) OpenBulkRevocations(ctx context.Context, limit int) ([]oauth.OpenBulkRevocation, error) {
+	var open []oauth.OpenBulkRevocation
+	err := d.read(ctx, "read revocations of many", func(q *queries.Queries) error {
+		rows, err := q.OpenBulkRevocations(ctx, int32(limit))
+		open = make([]oauth.OpenBulkRevocation, len(rows))
+		for i, r := range rows {
+			open[i] = oauth.OpenBulkRevocation{ID: r.ID, Revoked: r.Revoked, StartedAt: instant(r.CreatedAt)}
+		}
 		return err
 	})
-	return int(n), err
+	return open, err
 }
 
 // clientBatch is how many clients one transaction counts: each can have as many rows as its histograms have buckets.

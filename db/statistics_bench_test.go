@@ -44,7 +44,7 @@ func BenchmarkOverview(b *testing.B) {
 			return err
 		}},
 		{"events", func() error { _, err := d.ReadAudit(ctx, audit.Query{}, 10); return err }},
-		{"revocations", func() error { _, err := d.OpenBulkRevocations(ctx); return err }},
+		{"revocations", func() error { _, err := d.OpenBulkRevocations(ctx, 3); return err }},
 		{"older grants", func() error { _, err := d.GrantsOlderThan(ctx, "client-0", seedTime, 10_001); return err }},
 	}
 	for _, part := range parts {

@@ -27,6 +27,7 @@ const (
 	keyOverdue     = time.Hour // the schedule looks each minute
 	secretEndsSeen = 7 * 24 * time.Hour
 	secretsShown   = 5
+	bulkShown      = 3
 	overviewEvents = 10
 )
 
@@ -206,11 +207,16 @@ func coarse(d time.Duration) time.Duration {
 	return d.Truncate(time.Minute)
 }
 
+// bulkAttention tells of revocations of many sign-ins that are under way.
 func (s *Server) bulkAttention(ctx context.Context, t *view.Text, _ time.Time) ([]view.Attention, error) {
-	n, err := s.store.OpenBulkRevocations(ctx)
-	if err != nil || n == 0 {
+	open, err := s.store.OpenBulkRevocations(ctx, bulkShown)
+	if err != nil {
 		return nil, err
 	}
-	return []view.Attention{{Tone: "info", Badge: t.T("admin.overview.badge.work"), Text: t.N("admin.overview.bulk", n),
-		Note: t.T("admin.overview.bulk_note"), URL: "/admin/grants", Link: t.T("admin.overview.bulk_look")}}, nil
+	var all []view.Attention
+	for _, b := range open {
+		all = append(all, view.Attention{Tone: "info", Badge: t.T("admin.overview.badge.work"), Text: t.T("admin.overview.bulk", "N", t.Number(int(b.Revoked))),
+			Note: t.T("admin.overview.bulk_note"), URL: "/admin/revocations/" + url.PathEscape(b.ID), Link: t.T("admin.overview.bulk_look")})
+	}
+	return all, nil
 }

@@ -100,6 +100,13 @@ func TestTheOverviewNamesWhatNeedsAnAdmin(t *testing.T) {
 			t.Errorf("the overview lacks %q", want)
 		}
 	}
+	many := &oauth.BulkRevocation{ID: "many-1", CreatedAt: s.clock.Wall(), By: by}
+	if err := s.db.StartBulkRevocation(t.Context(), many, audit.Event{At: s.clock.Wall(), Kind: audit.GrantRevoked, Origin: by}); err != nil {
+		t.Fatal(err)
+	}
+	if page := root.get("/admin").body; !strings.Contains(page, `href="/admin/revocations/many-1"`) {
+		t.Error("the overview does not lead to the revocation that is under way")
+	}
 	for age, want := range map[time.Duration]string{80 * 24 * time.Hour: "ES256 signing key is replaced on", 100 * 24 * time.Hour: "ES256 signing key should have been replaced on"} {
 		s := newSite(t)
 		root := s.admin(t)

@@ -16,8 +16,8 @@ type Statistics interface {
 	ClientHistograms(ctx context.Context, clientID string, since Day) (Histograms, error)
 	// Figures gives how much there is of everything, each counted up to limit.
 	Figures(ctx context.Context, limit int) (Figures, error)
-	// OpenBulkRevocations says how many revocations of many grants are under way.
-	OpenBulkRevocations(ctx context.Context) (int, error)
+	// OpenBulkRevocations gives up to limit revocations of many grants that are under way, the oldest first.
+	OpenBulkRevocations(ctx context.Context, limit int) ([]OpenBulkRevocation, error)
 }
 
 // How long the counters are kept.
@@ -111,6 +111,13 @@ type Figures struct {
 	People  int // that are not deleted
 	Clients int // applications; those of APIs are not counted
 	Admins  int // that can sign in
+}
+
+// OpenBulkRevocation is how far a revocation of many grants has come.
+type OpenBulkRevocation struct {
+	ID        string
+	Revoked   int64
+	StartedAt time.Time
 }
 
 // addCount counts for the server and the client, and gives the counters of the client and day, or nil when there are too many.

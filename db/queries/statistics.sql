@@ -56,10 +56,13 @@ SELECT COUNT(*)
 FROM clients c
 WHERE NOT EXISTS (SELECT 1 FROM apis a WHERE a.client_id = c.id);
 
--- name: CountOpenBulkRevocations :one
-SELECT COUNT(*)
+-- name: OpenBulkRevocations :many
+-- Oldest first.
+SELECT id, revoked, created_at
 FROM bulk_revocations
-WHERE finished_at IS NULL;
+WHERE finished_at IS NULL
+ORDER BY created_at
+LIMIT @lim;
 
 -- name: SweepHours :execrows
 DELETE FROM hours

@@ -178,19 +178,6 @@ func (q *Queries) CountClients(ctx context.Context) (int64, error) {
 	return count, err
 }
 
-const countOpenBulkRevocations = `-- name: CountOpenBulkRevocations :one
-SELECT COUNT(*)
-FROM bulk_revocations
-WHERE finished_at IS NULL
-`
-
-func (q *Queries) CountOpenBulkRevocations(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countOpenBulkRevocations)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const countOpenGrants = `-- name: CountOpenGrants :one
 SELECT COUNT(*)
 FROM (SELECT g.id FROM grants g WHERE g.state = 'open' LIMIT $1) AS few
@@ -258,6 +245,44 @@ func (q *Queries) HoursSince(ctx context.Context, since int64) ([]Hour, error) {
 			&i.Refusals,
 			&i.Reuses,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const openBulkRevocations = `-- name: OpenBulkRevocations :many
+SELECT id, revoked, created_at
+FROM bulk_revocations
+WHERE finished_at IS NULL
+ORDER BY created_at
+LIMIT $1
+`
+
+type OpenBulkRevocationsRow struct {
+	ID        string
+	Revoked   int64
+	CreatedAt int64
+}
+
+// Oldest first.
+func (q *Queries) OpenBulkRevocations(ctx context.Context, lim int32) ([]OpenBulkRevocationsRow, error) {
+	rows, err := q.db.QueryContext(ctx, openBulkRevocations, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OpenBulkRevocationsRow
+	for rows.Next() {
+		var i OpenBulkRevocationsRow
+		if err := rows.Scan(&i.ID, &i.Revoked, &i.CreatedAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -29,7 +29,7 @@ func samplesOverview(f Frame) map[string]templ.Component {
 				Events: []AttentionEvent{{Tone: "danger", Badge: t.T("admin.overview.class.theft"), Event: reuse}}},
 			{Tone: "info", Badge: t.T("admin.overview.badge.key"), Text: t.T("admin.overview.key_due", "Algorithm", "ES256", "Date", t.Date(now)),
 				Note: t.T("admin.overview.key_due_note"), URL: "/admin/keys", Link: t.T("admin.overview.keys")},
-			{Tone: "info", Badge: t.T("admin.overview.badge.work"), Text: t.N("admin.overview.bulk", 2)},
+			{Tone: "info", Badge: t.T("admin.overview.badge.work"), Text: t.T("admin.overview.bulk", "N", "12,000")},
 		},
 		Ranges: []Tab{
 			{Label: t.T("admin.overview.range_day"), URL: "/admin?range=24h", Current: true}, {Label: t.T("admin.overview.range_week"), URL: "/admin?range=7d"},

@@ -118,3 +118,47 @@ func TestAChangeOfAGrantThatEndedOrChangedMeanwhileChangesNothing(t *testing.T) 
 		t.Errorf("no grant: %v", err)
 	}
 }
+
+// meanwhile does something right before a rotation is written, when it has been decided.
+type meanwhile struct {
+	oauth.Store
+	do func()
+}
+
+func (m *meanwhile) RotateRefreshToken(ctx context.Context, r *oauth.Rotation) error {
+	if do := m.do; do != nil {
+		m.do = nil
+		do()
+	}
+	return m.Store.RotateRefreshToken(ctx, r)
+}
+
+func TestARotationThatWasDecidedBeforeANarrowingIsDecidedAgain(t *testing.T) {
+	w := newWorld(t, inMemory(t))
+	defer w.close()
+	ctx, admin := context.Background(), audit.Origin{Actor: audit.ByAdmin, ActorID: "root"}
+	store := &meanwhile{Store: w.db}
+	w.start(store)
+	token, id := w.grant("standard", "ann")
+	g, err := w.db.Grant(ctx, id)
+	w.ok(err)
+	store.do = func() { w.ok(w.engine.NarrowGrant(ctx, w.db, id, g.Version, oauth.Scope{"read"}, admin)) }
+
+	response, err := w.refresh("standard", token, "")
+
+	w.ok(err)
+	if response.Scope != "read" || store.do != nil {
+		t.Errorf("the refresh returned %q", response.Scope)
+	}
+
+	g, err = w.db.Grant(ctx, id)
+	w.ok(err)
+	now := w.clock.Wall()
+	store.do = func() {
+		w.ok(w.engine.ChangeGrantEnd(ctx, w.db, id, g.Version, now.Add(time.Second), admin))
+		w.clock.pass(2 * time.Second)
+	}
+	if response, err := w.refresh("standard", response.RefreshToken, ""); err == nil {
+		t.Errorf("a grant whose end was moved into the past meanwhile was refreshed: %q", response.Scope)
+	}
+}

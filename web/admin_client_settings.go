@@ -50,6 +50,9 @@ func (s *Server) showClientSettings(w http.ResponseWriter, r *http.Request, a *a
 	s.writeClientSettings(w, r, a, c, http.StatusOK, clientFormOf(c))
 }
 
+// errNotFresh says that the admin has not proven lately who they are.
+var errNotFresh = errors.New("no fresh proof of who the admin is")
+
 // changeClient saves the settings. What gives somebody power is saved only shortly after the admin has proven who they are; until
 // then the page keeps what was typed.
 func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) {
@@ -59,14 +62,12 @@ func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, 
 		s.writeClientSettings(w, r, a, c, http.StatusUnprocessableEntity, f)
 		return
 	}
-	if f.version == c.Version && wanted.Loosens(c) && !a.Fresh {
-		f.problem, f.prove = t.T("admin.clients.settings.not_fresh"), true
-		s.writeClientSettings(w, r, a, c, http.StatusForbidden, f)
-		return
-	}
 	_, err := oauth.ChangeClient(r.Context(), s.store, c.ID, func(now *oauth.Client) error {
 		if now.Version != f.version {
 			return oauth.ErrConflict
+		}
+		if wanted.Loosens(now) && !a.Fresh {
+			return errNotFresh
 		}
 		now.Name, now.RedirectURIs, now.Scope, now.GrantTypes, now.AuthMethod = wanted.Name, wanted.RedirectURIs, wanted.Scope, wanted.GrantTypes, wanted.AuthMethod
 		now.Trusted, now.PKCEWaived, now.RedirectURIRequired = wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired
@@ -79,6 +80,9 @@ func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, 
 	switch {
 	case err == nil:
 		s.done(w, r, clientPath(c.ID)+"/settings", "done.client_changed")
+	case errors.Is(err, errNotFresh):
+		f.problem, f.prove = t.T("admin.clients.settings.not_fresh"), true
+		s.writeClientSettings(w, r, a, c, http.StatusForbidden, f)
 	case errors.Is(err, oauth.ErrConflict):
 		f.version, f.problem = c.Version, t.T("admin.clients.stale")
 		s.writeClientSettings(w, r, a, c, http.StatusConflict, f)

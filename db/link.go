@@ -99,30 +99,30 @@ func (d *DB) WithdrawInvitation(ctx context.Context, id string, e audit.Event) e
 }
 
 // CreateFirstAdmin implements account.LinkStore.
-func (d *DB) CreateFirstAdmin(ctx context.Context, hash []byte, p account.Person, e audit.Event) error {
+func (d *DB) CreateFirstAdmin(ctx context.Context, hash []byte, p account.Person, events ...audit.Event) error {
 	return d.write(ctx, "create the first admin", func(tx *Tx) error {
 		if err := noAdminYet(ctx, tx.Queries); err != nil {
 			return err
 		}
-		if _, err := tx.useLink(ctx, account.LinkSetup, hash, e.At); err != nil {
+		if _, err := tx.useLink(ctx, account.LinkSetup, hash, p.CreatedAt); err != nil {
 			return err
 		}
-		return tx.createPerson(ctx, p, e)
+		return tx.createPerson(ctx, p, events...)
 	})
 }
 
 // CreateInvited implements account.LinkStore.
-func (d *DB) CreateInvited(ctx context.Context, hash []byte, p account.Person, e audit.Event) error {
+func (d *DB) CreateInvited(ctx context.Context, hash []byte, p account.Person, events ...audit.Event) error {
 	return d.write(ctx, "accept an invitation", func(tx *Tx) error {
-		if _, err := tx.useLink(ctx, account.LinkInvite, hash, e.At); err != nil {
+		if _, err := tx.useLink(ctx, account.LinkInvite, hash, p.CreatedAt); err != nil {
 			return err
 		}
-		return tx.createPerson(ctx, p, e)
+		return tx.createPerson(ctx, p, events...)
 	})
 }
 
 // ResetByLink implements account.LinkStore.
-func (d *DB) ResetByLink(ctx context.Context, kind account.LinkKind, hash []byte, passwordHash string, g account.Guess, e audit.Event) error {
+func (d *DB) ResetByLink(ctx context.Context, kind account.LinkKind, hash []byte, passwordHash string, g account.Guess, e audit.Event, more ...audit.Event) error {
 	return d.write(ctx, "reset password by link", func(tx *Tx) error {
 		l, err := tx.useLink(ctx, kind, hash, e.At)
 		if err != nil {
@@ -142,7 +142,7 @@ func (d *DB) ResetByLink(ctx context.Context, kind account.LinkKind, hash []byte
 		if err := tx.putPassword(ctx, p, passwordHash, &before, g, e); err != nil {
 			return err
 		}
-		return tx.audit(ctx, e)
+		return andAudit(ctx, tx, nil, append([]audit.Event{e}, more...)...)
 	})
 }
 

@@ -69,8 +69,14 @@ func TestSetup(t *testing.T) {
 		if err != nil || in.Person.Role != account.RoleAdmin {
 			t.Fatal(in, err)
 		}
-		if e := lastEvent(t, d); e.Kind != audit.PersonCreated || e.PersonID != in.Person.ID || e.IP != "192.0.2.7" || !strings.Contains(e.Detail, "by=setup") {
-			t.Errorf("event: %+v", e)
+		events, err := d.Events(ctx, EventFilter{PersonID: in.Person.ID}, 10)
+		if err != nil || len(events) != 2 || events[0].Kind != audit.SignInSucceeded || events[1].Kind != audit.PersonCreated {
+			t.Fatalf("events: %+v %v", events, err)
+		}
+		for _, e := range events {
+			if e.IP != "192.0.2.7" || e.ActorID != in.Person.ID || !strings.Contains(e.Detail, "by=setup") {
+				t.Errorf("event: %+v", e)
+			}
 		}
 		_, err = links.SetUp(ctx, tokenOf(address), first, server, t0.Add(time.Minute))
 		want(t, err, account.ErrHasAdmin)

@@ -19,7 +19,7 @@ func (d *DB) CreatePerson(ctx context.Context, p account.Person, e audit.Event) 
 	return d.write(ctx, "create person", func(tx *Tx) error { return tx.createPerson(ctx, p, e) })
 }
 
-func (tx *Tx) createPerson(ctx context.Context, p account.Person, e audit.Event) error {
+func (tx *Tx) createPerson(ctx context.Context, p account.Person, events ...audit.Event) error {
 	n, err := tx.InsertPerson(ctx, queries.InsertPersonParams{
 		ID: p.ID, Email: &p.Email, Name: p.Name, Role: string(p.Role), EmailVerifiedAt: microsOrNull(p.EmailVerifiedAt),
 		PasswordHash: p.PasswordHash, PasswordChangedAt: microsOrNull(p.PasswordChangedAt), Now: micros(p.CreatedAt),
@@ -27,7 +27,7 @@ func (tx *Tx) createPerson(ctx context.Context, p account.Person, e audit.Event)
 	if err == nil && n == 0 {
 		err = account.ErrEmailTaken
 	}
-	return andAudit(ctx, tx, err, e)
+	return andAudit(ctx, tx, err, events...)
 }
 
 // PersonByID implements account.Store.
@@ -196,12 +196,15 @@ func (tx *Tx) endAll(ctx context.Context, id string, reason oauth.RevokedReason,
 	})
 }
 
-// andAudit appends e if nothing has failed.
-func andAudit(ctx context.Context, tx *Tx, err error, e audit.Event) error {
-	if err != nil {
-		return err
+// andAudit appends the events if nothing has failed.
+func andAudit(ctx context.Context, tx *Tx, err error, events ...audit.Event) error {
+	for _, e := range events {
+		if err != nil {
+			return err
+		}
+		err = tx.audit(ctx, e)
 	}
-	return tx.audit(ctx, e)
+	return err
 }
 
 func noPerson(err error) error {

@@ -65,7 +65,7 @@ func (l *Links) Accept(ctx context.Context, token, name, password string, o audi
 	}
 	o.Actor, o.ActorID = audit.ByPerson, person.ID
 	e := created(person, o, now, "by", "invitation", "link", link.ID, "invited_by", link.CreatedBy)
-	if err := l.store.CreateInvited(ctx, hashLink(token), person, e); err != nil {
+	if err := l.store.CreateInvited(ctx, hashLink(token), person, e, signedInBy(LinkInvite, person.ID, o, now)); err != nil {
 		return nil, err
 	}
 	return justSignedIn(person, now), nil

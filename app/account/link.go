@@ -79,13 +79,13 @@ type LinkStore interface {
 
 	// CreateFirstAdmin uses up a setup link and adds the person. Of any number of callers, with one link or several, one
 	// succeeds: the others get [ErrHasAdmin] or [ErrLinkOver], and nothing has changed.
-	CreateFirstAdmin(ctx context.Context, hash []byte, p Person, e audit.Event) error
+	CreateFirstAdmin(ctx context.Context, hash []byte, p Person, events ...audit.Event) error
 	// CreateInvited uses up an invitation and adds the person. Of any number of callers one succeeds; [ErrLinkOver],
 	// [ErrEmailTaken].
-	CreateInvited(ctx context.Context, hash []byte, p Person, e audit.Event) error
+	CreateInvited(ctx context.Context, hash []byte, p Person, events ...audit.Event) error
 	// ResetByLink uses up a link of that kind and does for its person what [Store].ResetPassword does. Of any number of
 	// callers one succeeds; [ErrLinkOver], also if the person was disabled or deleted meanwhile.
-	ResetByLink(ctx context.Context, kind LinkKind, hash []byte, passwordHash string, g Guess, e audit.Event) error
+	ResetByLink(ctx context.Context, kind LinkKind, hash []byte, passwordHash string, g Guess, e audit.Event, more ...audit.Event) error
 }
 
 // Links makes links that let somebody in once, and lets them in.

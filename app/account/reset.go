@@ -64,7 +64,11 @@ func (l *Links) ChoosePassword(ctx context.Context, kind LinkKind, token, passwo
 	o.Actor, o.ActorID = audit.ByPerson, person.ID
 	g := newGuess(l.people.limits, person.Email, "", audit.Origin{}, now)
 	e := event(audit.PasswordChanged, person.ID, o, now, "by", string(kind), "link", link.ID)
-	if err := l.store.ResetByLink(ctx, kind, hashLink(token), hash, g, e); err != nil {
+	var more []audit.Event
+	if kind == LinkRenewal {
+		more = append(more, signedInBy(kind, person.ID, o, now))
+	}
+	if err := l.store.ResetByLink(ctx, kind, hashLink(token), hash, g, e, more...); err != nil {
 		return nil, err
 	}
 	return justSignedIn(person, now), nil

@@ -31,10 +31,15 @@ func (l *Links) SetUp(ctx context.Context, token string, n NewPerson, o audit.Or
 	}
 	o.Actor, o.ActorID = audit.ByPerson, person.ID
 	e := created(person, o, now, "by", "setup")
-	if err := l.store.CreateFirstAdmin(ctx, hashLink(token), person, e); err != nil {
+	if err := l.store.CreateFirstAdmin(ctx, hashLink(token), person, e, signedInBy(LinkSetup, person.ID, o, now)); err != nil {
 		return nil, err
 	}
 	return justSignedIn(person, now), nil
+}
+
+// signedInBy is what is written about the sign-in that a link is.
+func signedInBy(kind LinkKind, personID string, o audit.Origin, now time.Time) audit.Event {
+	return event(audit.SignInSucceeded, personID, o, now.UTC().Truncate(time.Microsecond), "amr", AMRPassword, "by", string(kind))
 }
 
 // justSignedIn says that somebody who has just chosen a password has proved to know it.

@@ -110,7 +110,7 @@ func (b *tab) lookAt(axe, name string) {
 		for _, width := range []int64{1280, 360, 320} {
 			b.do(chromedp.EmulateViewport(width, 800))
 			if wide, err := chromedp.Run(b.ctx, chromedp.Evaluate[int]("document.documentElement.scrollWidth")); err != nil || wide > int(width) {
-				b.t.Errorf("%s is %d pixels wide at %d: %v", name, wide, width, err)
+				b.t.Errorf("%s is %d pixels wide at %d: %v: %s", name, wide, width, err, b.evaluate(tooWide))
 			}
 			if width != 320 {
 				b.picture(file + "-" + scheme + map[bool]string{true: "-phone"}[width < 400])
@@ -118,6 +118,10 @@ func (b *tab) lookAt(axe, name string) {
 		}
 	}
 }
+
+// tooWide names what stands out of the page at the right.
+const tooWide = `[...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest(".table, pre, .tabs"))
+	.slice(0, 5).map(e => e.tagName + "#" + e.id + "." + e.getAttribute("class")).join(" ")`
 
 func (b *tab) picture(name string) {
 	b.t.Helper()

@@ -173,15 +173,6 @@ func grantFacts(t *view.Text, g *oneGrant) []view.RefusalFact {
 	return append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.grant_id"), Value: s.ID, Code: true})
 }
 
-// untilText says how long access tokens that were issued go on, for those who check them without asking.
-func (s *Server) untilText(t *view.Text, g *oneGrant) string {
-	until := s.accessTokensUntil(g)
-	if !until.After(s.now()) {
-		return t.T("admin.grant.until.gone")
-	}
-	return t.T("admin.grant.until.left", "Until", until.UTC().Format(time.TimeOnly)+" UTC", "Left", t.Duration(until.Sub(s.now())))
-}
-
 // accessTokensUntil is when the last access token of a grant is over; the zero time where nobody knows.
 func (s *Server) accessTokensUntil(g *oneGrant) time.Time {
 	if g.client == nil {

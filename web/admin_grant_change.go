@@ -22,11 +22,17 @@ func (s *Server) showRevokeGrant(w http.ResponseWriter, r *http.Request, a *admi
 		return
 	}
 	t := s.frame(r).Text
-	lines := []string{t.T("admin.grant.revoke.access")}
+	var lines []string
 	if g.HasRefreshToken() {
-		lines = append([]string{t.T("admin.grant.revoke.refresh", "Generation", t.Number(int(g.State.Generation)))}, lines...)
+		lines = append(lines, t.T("admin.grant.revoke.refresh", "Generation", t.Number(int(g.State.Generation))))
 	}
-	lines = append(lines, s.untilText(t, g), t.T("admin.grant.revoke.others"), t.T("admin.grant.revoke.again"))
+	if until := s.accessTokensUntil(g); until.After(s.now()) {
+		lines = append(lines, t.T("admin.grant.revoke.access"),
+			t.T("admin.grant.revoke.until", "Until", until.UTC().Format(time.TimeOnly)+" UTC", "Left", t.Duration(until.Sub(s.now()))))
+	} else {
+		lines = append(lines, t.T("admin.grant.revoke.expired"))
+	}
+	lines = append(lines, t.T("admin.grant.revoke.others"), t.T("admin.grant.revoke.again"))
 	frame := s.adminFrame(w, r, a, "grants", g.crumbs(t, t.T("admin.grant.revoke.link"))...)
 	s.showPage(w, r, http.StatusOK, false, view.AdminGrantRevoke{AdminFrame: frame, Confirm: view.Confirm{
 		Title: t.T("admin.grant.revoke.title", "Person", g.person.Label, "Client", g.app.Label), Lead: t.T("admin.grant.revoke.lead"), Consequences: lines,

@@ -94,6 +94,10 @@ func TestAnAdminRevokesOneGrant(t *testing.T) {
 		t.Error("a second time is an event")
 	}
 	other.alive()
+	why := adm.get("/admin/refusals?request_id=" + f.use(1).header.Get("X-Request-Id"))
+	if !strings.Contains(why.body, "Revoked before") || !strings.Contains(why.body, "by an admin.") {
+		t.Error("the refusal afterwards does not say who ended it")
+	}
 }
 
 func TestRFC6749_5_1_ANarrowedGrantSaysSoAtTheNextRefresh(t *testing.T) {

@@ -69,6 +69,9 @@ func (s *Server) refusalAnswer(ctx context.Context, t *view.Text, f *oauth.Refus
 	if f.Rule == oauth.RuleTokenReuse || f.Rule == oauth.RuleTokenReported {
 		s.explainReuse(t, a, f, stored)
 	}
+	if f.Rule == oauth.RuleTokenRevoked {
+		a.Class = revokedWords(t, stored)
+	}
 	if a.Facts, err = refusalFacts(ctx, t, n, f, client); err != nil {
 		return nil, err
 	}
@@ -96,6 +99,19 @@ func explain(t *view.Text, a *view.RefusalAnswer, rule oauth.Rule, client string
 		data = []any{"Client", client, "Generation", strconv.Itoa(int(*came)), "Current", strconv.Itoa(int(*of))}
 	}
 	a.Why, a.Do = t.T(text.why, data...), t.T(text.do, data...)
+}
+
+// revokedWords says when and why a grant had been revoked.
+func revokedWords(t *view.Text, stored map[string]string) string {
+	at, err := time.Parse(time.RFC3339, stored["revoked"])
+	reason := stored["reason"]
+	if key := resultTexts[reason]; key != "" {
+		reason = t.T(key)
+	}
+	if err != nil || reason == "" {
+		return ""
+	}
+	return t.T("admin.refusal.revoked_for", "At", t.DateTime(at), "Reason", reason)
 }
 
 // toneOfRule says how much a refusal should catch the eye.

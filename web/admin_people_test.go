@@ -296,3 +296,13 @@ func TestWEB_43_PeopleAreForAdminsAlone(t *testing.T) {
 		t.Errorf("%+v %v", p, err)
 	}
 }
+
+// personID finds somebody by address.
+func (s *site) personID(email string) string {
+	s.t.Helper()
+	p, err := s.people.Find(context.Background(), email)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return p.ID
+}

@@ -17,7 +17,7 @@ var scripts = []string{"submit", "copy", "reveal", "time", "theme-switch", "scro
 
 // adminSheets and adminScripts are what the pages for admins load besides.
 var (
-	adminSheets  = []string{"admin", "admin-nav", "admin-field", "admin-table", "admin-people", "admin-settings", "admin-client", "admin-overview", "admin-rehearsal", "admin-refusal", "admin-grant", "admin-audit", "admin-grants"}
+	adminSheets  = []string{"admin", "admin-nav", "admin-field", "admin-table", "admin-people", "admin-settings", "admin-client", "admin-client-form", "admin-overview", "admin-rehearsal", "admin-refusal", "admin-grant", "admin-audit", "admin-grants"}
 	adminScripts = []string{"select-all", "token-head"}
 )
 

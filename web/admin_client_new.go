@@ -116,7 +116,18 @@ func (s *Server) writeNewClient(w http.ResponseWriter, r *http.Request, a *admin
 			page.KindError = f.errors[other]
 		}
 	}
+	focusFirst(&page.Name, &page.RedirectURIs)
 	s.showPage(w, r, status, false, page)
+}
+
+// focusFirst gives the first field with an error the focus.
+func focusFirst(fields ...*view.Field) {
+	for _, f := range fields {
+		if f.Error != "" {
+			f.Focus = true
+			return
+		}
+	}
 }
 
 // kindOptions are the sorts of applications, each with a sentence.

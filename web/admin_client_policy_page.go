@@ -91,6 +91,7 @@ func policyFields(t *view.Text, f policyForm) view.PolicyFields {
 	for _, field := range []*view.Field{&fields.StaleGenerations, &fields.MaxGrants, &fields.RefreshLimit} {
 		field.Type = "number"
 	}
+	focusFirst(&fields.Idle, &fields.Absolute, &fields.Grace, &fields.StaleGenerations, &fields.MaxGrants, &fields.RefreshLimit, &fields.AccessTokenLifetime)
 	return fields
 }
 

@@ -153,6 +153,7 @@ func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *
 	if other := f.errors["rotation"]; other != "" && page.AuthError == "" { // its policy forbids what the form asks for
 		page.AuthError = other
 	}
+	focusFirst(&page.FieldName, &page.RedirectURIs)
 	s.showPage(w, r, status, false, page)
 }
 

@@ -129,7 +129,7 @@ func (s *Server) showAudit(w http.ResponseWriter, r *http.Request, a *admin) {
 		s.unavailable(w, r, "read the audit log", err)
 		return
 	}
-	if len(wrong) > 0 {
+	if page.Wrong = len(wrong) > 0; page.Wrong {
 		s.showPage(w, r, http.StatusUnprocessableEntity, false, page)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"regrant/app/account"
 	"regrant/app/audit"
@@ -138,10 +139,10 @@ func (n *eventNames) event(ctx context.Context, e audit.Event) (view.Event, erro
 	}
 	changes, facts := audit.Changes(e.Detail)
 	for _, c := range changes {
-		text.Changes = append(text.Changes, view.EventChange{Name: detailName(c.Key), Before: c.Before, After: c.After})
+		text.Changes = append(text.Changes, view.EventChange{Name: detailName(c.Key), Before: n.value(c.Before), After: n.value(c.After)})
 	}
 	for _, f := range facts {
-		text.Facts = append(text.Facts, view.EventFact{Name: detailName(f.Key), Value: f.Value})
+		text.Facts = append(text.Facts, view.EventFact{Name: detailName(f.Key), Value: n.value(f.Value)})
 	}
 	var err error
 	if text.Who, err = n.actor(ctx, e); err != nil {
@@ -159,6 +160,17 @@ func (n *eventNames) result(result string) string {
 		return n.t.T(key)
 	}
 	return result
+}
+
+// value puts durations and times as the log has them (720h0m0s, RFC 3339) into words.
+func (n *eventNames) value(value string) string {
+	if d, err := time.ParseDuration(value); err == nil && value != "0" {
+		return n.t.Duration(d)
+	}
+	if at, err := time.Parse(time.RFC3339, value); err == nil {
+		return n.t.DateTime(at)
+	}
+	return value
 }
 
 // detailName makes the name of a member readable.

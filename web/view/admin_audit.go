@@ -12,6 +12,7 @@ type AdminAudit struct {
 	Now      time.Time
 	Filter   AuditFilter
 	Filtered bool // something is asked for
+	Wrong    bool // what is asked for makes no sense
 	Events   []Event
 	Short    bool // the search was cut off; Pager.Next goes on
 	Pager    Pager

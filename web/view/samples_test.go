@@ -80,6 +80,7 @@ func samples(f Frame) map[string]templ.Component {
 	for _, area := range []map[string]templ.Component{
 		samplesOverview(f),
 		samplesPeople(f),
+		samplesServer(f),
 		samplesClient(f),
 		samplesGrant(f),
 		samplesGrants(f),

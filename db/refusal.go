@@ -42,8 +42,12 @@ func refusalRows(ctx context.Context, q *queries.Queries, f oauth.RefusalFilter)
 		return q.RefusalsOfGrant(ctx, queries.RefusalsOfGrantParams{GrantID: f.GrantID, Before: f.Before, Rule: rule, Code: code, Lim: lim})
 	case f.ClientID != "":
 		return q.RefusalsOfClient(ctx, queries.RefusalsOfClientParams{ClientID: f.ClientID, Before: f.Before, Rule: rule, Code: code, Lim: lim})
+	case f.Rule != "":
+		return q.RefusalsOfRule(ctx, queries.RefusalsOfRuleParams{Rule: string(f.Rule), Before: f.Before, Code: code, Lim: lim})
+	case f.Code != "":
+		return q.RefusalsOfCode(ctx, queries.RefusalsOfCodeParams{Code: string(f.Code), Before: f.Before, Lim: lim})
 	}
-	return q.Refusals(ctx, queries.RefusalsParams{Before: f.Before, Rule: rule, Code: code, Lim: lim})
+	return q.Refusals(ctx, f.Before, lim)
 }
 
 // Refusal implements [oauth.RefusalLog].

@@ -55,6 +55,9 @@ func TestRefusalsAreBoundedByGrantAndByClientAndInTime(t *testing.T) {
 	if found, err := d.Refusals(ctx, oauth.RefusalFilter{RequestID: "quiet-g0-1"}); err != nil || len(found) != 1 || found[0].GrantID != "g0" {
 		t.Errorf("by request: %v %v", found, err)
 	}
+	if all := count(oauth.RefusalFilter{}); count(oauth.RefusalFilter{Rule: oauth.RuleTokenReuse}) != all || count(oauth.RefusalFilter{Code: oauth.InvalidGrant}) != all {
+		t.Errorf("by rule or by code not all of %d", all)
+	}
 	if n := count(oauth.RefusalFilter{ClientID: "quiet", Rule: oauth.RuleTokenIdle}) + count(oauth.RefusalFilter{Code: oauth.InvalidScope}); n != 0 {
 		t.Errorf("%d that were not asked for", n)
 	}

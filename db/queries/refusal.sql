@@ -8,12 +8,25 @@ FROM refusals
 WHERE id = @id;
 
 -- name: Refusals :many
--- Newest first, of all clients. It walks along the table, which is bounded.
+-- Newest first, of all clients.
 SELECT *
 FROM refusals
 WHERE id < @before
-  AND (CAST(sqlc.narg(rule) AS text) IS NULL OR rule = sqlc.narg(rule))
+ORDER BY id DESC
+LIMIT @lim;
+
+-- name: RefusalsOfRule :many
+SELECT *
+FROM refusals
+WHERE rule = @rule AND id < @before
   AND (CAST(sqlc.narg(code) AS text) IS NULL OR code = sqlc.narg(code))
+ORDER BY id DESC
+LIMIT @lim;
+
+-- name: RefusalsOfCode :many
+SELECT *
+FROM refusals
+WHERE code = @code AND id < @before
 ORDER BY id DESC
 LIMIT @lim;
 

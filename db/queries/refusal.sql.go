@@ -115,27 +115,13 @@ const refusals = `-- name: Refusals :many
 SELECT id, request_id, at, endpoint, code, rule, detail, client_id, person_id, grant_id, generation, of_generation, found, ip, user_agent
 FROM refusals
 WHERE id < $1
-  AND (CAST($2 AS text) IS NULL OR rule = $2)
-  AND (CAST($3 AS text) IS NULL OR code = $3)
 ORDER BY id DESC
-LIMIT $4
+LIMIT $2
 `
 
-type RefusalsParams struct {
-	Before int64
-	Rule   *string
-	Code   *string
-	Lim    int32
-}
-
-// Newest first, of all clients. It walks along the table, which is bounded.
-func (q *Queries) Refusals(ctx context.Context, arg RefusalsParams) ([]Refusal, error) {
-	rows, err := q.db.QueryContext(ctx, refusals,
-		arg.Before,
-		arg.Rule,
-		arg.Code,
-		arg.Lim,
-	)
+// Newest first, of all clients.
+func (q *Queries) Refusals(ctx context.Context, before int64, lim int32) ([]Refusal, error) {
+	rows, err := q.db.QueryContext(ctx, refusals, before, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -199,6 +185,59 @@ func (q *Queries) RefusalsOfClient(ctx context.Context, arg RefusalsOfClientPara
 		arg.Code,
 		arg.Lim,
 	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Refusal
+	for rows.Next() {
+		var i Refusal
+		if err := rows.Scan(
+			&i.ID,
+			&i.RequestID,
+			&i.At,
+			&i.Endpoint,
+			&i.Code,
+			&i.Rule,
+			&i.Detail,
+			&i.ClientID,
+			&i.PersonID,
+			&i.GrantID,
+			&i.Generation,
+			&i.OfGeneration,
+			&i.Found,
+			&i.IP,
+			&i.UserAgent,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const refusalsOfCode = `-- name: RefusalsOfCode :many
+SELECT id, request_id, at, endpoint, code, rule, detail, client_id, person_id, grant_id, generation, of_generation, found, ip, user_agent
+FROM refusals
+WHERE code = $1 AND id < $2
+ORDER BY id DESC
+LIMIT $3
+`
+
+type RefusalsOfCodeParams struct {
+	Code   string
+	Before int64
+	Lim    int32
+}
+
+func (q *Queries) RefusalsOfCode(ctx context.Context, arg RefusalsOfCodeParams) ([]Refusal, error) {
+	rows, err := q.db.QueryContext(ctx, refusalsOfCode, arg.Code, arg.Before, arg.Lim)
 	if err != nil {
 		return nil, err
 	}
@@ -315,6 +354,66 @@ type RefusalsOfRequestParams struct {
 
 func (q *Queries) RefusalsOfRequest(ctx context.Context, arg RefusalsOfRequestParams) ([]Refusal, error) {
 	rows, err := q.db.QueryContext(ctx, refusalsOfRequest, arg.RequestID, arg.Before, arg.Lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Refusal
+	for rows.Next() {
+		var i Refusal
+		if err := rows.Scan(
+			&i.ID,
+			&i.RequestID,
+			&i.At,
+			&i.Endpoint,
+			&i.Code,
+			&i.Rule,
+			&i.Detail,
+			&i.ClientID,
+			&i.PersonID,
+			&i.GrantID,
+			&i.Generation,
+			&i.OfGeneration,
+			&i.Found,
+			&i.IP,
+			&i.UserAgent,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const refusalsOfRule = `-- name: RefusalsOfRule :many
+SELECT id, request_id, at, endpoint, code, rule, detail, client_id, person_id, grant_id, generation, of_generation, found, ip, user_agent
+FROM refusals
+WHERE rule = $1 AND id < $2
+  AND (CAST($3 AS text) IS NULL OR code = $3)
+ORDER BY id DESC
+LIMIT $4
+`
+
+type RefusalsOfRuleParams struct {
+	Rule   string
+	Before int64
+	Code   *string
+	Lim    int32
+}
+
+func (q *Queries) RefusalsOfRule(ctx context.Context, arg RefusalsOfRuleParams) ([]Refusal, error) {
+	rows, err := q.db.QueryContext(ctx, refusalsOfRule,
+		arg.Rule,
+		arg.Before,
+		arg.Code,
+		arg.Lim,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -83,6 +83,8 @@ CREATE TABLE refusals (
 CREATE INDEX refusals_request ON refusals (request_id);
 CREATE INDEX refusals_client ON refusals (client_id, id);
 CREATE INDEX refusals_grant ON refusals (grant_id, id);
+CREATE INDEX refusals_rule ON refusals (rule, id);
+CREATE INDEX refusals_code ON refusals (code, id);
 CREATE INDEX refusals_at ON refusals (at);
 
 -- Counters of the whole server by hour, and of each client by day, written behind; times are hours and days since 1970.

@@ -172,7 +172,7 @@ func showcase(t *testing.T, s *site) {
 			switch i {
 			case 1: // lost response
 				s.present(id, token, agents[1])
-				token = s.present(id, token, agents[1]).text(t, "refresh_token")
+				s.present(id, s.present(id, token, agents[1]).text(t, "refresh_token"), agents[1])
 			case 2: // theft
 				newer := s.present(id, token, agents[2]).text(t, "refresh_token")
 				s.present(id, newer, agents[2])

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"regrant/app/oauth"
 	"regrant/app/settings"
 	"regrant/web/view"
 )
@@ -71,9 +70,6 @@ func accentHash(accent rgb) string {
 	sum := sha256.Sum256([]byte(accentSheet(accent)))
 	return encoding.EncodeToString(sum[:6])
 }
-
-// defaultPolicy is the policy with which new clients begin.
-func (s *Server) defaultPolicy(ctx context.Context) oauth.Policy { return s.site.settings(ctx).Policy }
 
 // brandFile serves the logo and the stylesheet of the accent under names that bear the hash of their content, so browsers may
 // keep them for ever. A name that is not in force is not there.

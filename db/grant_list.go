@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,8 +17,8 @@ var _ oauth.GrantLister = (*DB)(nil)
 
 // How many grants one answer looks at when most of them do not match, so that no list reads for long.
 const (
-	pageLooks    = 5_000
-	countLooks   = 5_000
+	pageLooks    = 2_000
+	countLooks   = 2_000
 	measureLooks = 2 * oauth.MaxGrantsCounted
 )
 
@@ -165,10 +167,10 @@ func countByIndex(ctx context.Context, store *queries.Queries, q *oauth.GrantQue
 		n, err = store.CountByBulk(ctx, &q.BulkID, int32(most))
 		return n, true, err
 	case q.ReuseClass != "":
-		if q.State != "" || q.ClientID != "" {
+		if q.State != "" {
 			return 0, false, nil
 		}
-		n, err = store.CountByReuse(ctx, queries.CountByReuseParams{ReuseClass: orNull(string(q.ReuseClass)), Below: usedBelow(q), Lim: int32(most)})
+		n, err = store.CountByReuse(ctx, queries.CountByReuseParams{ReuseClass: orNull(string(q.ReuseClass)), ClientID: orNull(q.ClientID), Below: usedBelow(q), Lim: int32(most)})
 		return n, true, err
 	}
 	for _, state := range standings(q) {
@@ -207,7 +209,7 @@ func walksOf(ctx context.Context, store *queries.Queries, q *oauth.GrantQuery) (
 	case q.PersonID != "":
 		err = w.addPerson(ctx, q.PersonID, q.ClientID)
 	case q.ReuseClass != "":
-		w.walks = append(w.walks, walkReuse(q.ReuseClass, w.by, w.descending, below))
+		w.walks = append(w.walks, walkReuse(q.ReuseClass, q.ClientID, w.by, w.descending, below))
 	default:
 		for _, state := range standings(q) {
 			if q.ClientID != "" {
@@ -249,9 +251,16 @@ const (
 // search adds a walk for each thing that the text may mean, within the other filters.
 func (w *grantWalks) search(ctx context.Context, q *oauth.GrantQuery) error {
 	text := strings.TrimSpace(q.Search)
-	w.walks = append(w.walks, w.walkOne(text))
-	if addr, err := netip.ParseAddr(text); err == nil {
+	if addr, err := netip.ParseAddr(text); err == nil { // nobody is called so
 		w.walks = append(w.walks, walkAddress(addr.Unmap().String(), w.descending))
+		return nil
+	}
+	switch _, err := w.q.GrantKey(ctx, text); {
+	case err == nil: // an id means that one and nothing else
+		w.walks = append(w.walks, w.walkOne(text))
+		return nil
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
 	}
 	lowered, exact := "%"+likeEscape.Replace(strings.ToLower(text))+"%", "%"+likeEscape.Replace(text)+"%"
 	clients, err := w.q.ClientsSpelled(ctx, queries.ClientsSpelledParams{ID: text, Pattern: lowered, Exact: exact, Lim: searchClients + 1})
@@ -292,28 +301,34 @@ func (w *grantWalks) search(ctx context.Context, q *oauth.GrantQuery) error {
 
 var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
-// peopleSpelled gives the people of that id, whose address begins with the text, or whose address or name holds it.
+// peopleSpelled gives the people of that id, whose address begins with the text, or whose address or name holds it; what has an @ is
+// no name.
 func (w *grantWalks) peopleSpelled(ctx context.Context, text, lowered, exact string) ([]string, error) {
 	from := strings.ToLower(text)
-	addressed, err := w.q.PeopleAddressed(ctx, queries.PeopleAddressedParams{FromEmail: from, ToEmail: from + "\U0010ffff", Lim: searchPeople + 1})
+	people, err := w.q.PeopleAddressed(ctx, queries.PeopleAddressedParams{FromEmail: from, ToEmail: from + "\U0010ffff", Lim: searchPeople + 1})
 	if err != nil {
 		return nil, err
 	}
-	people := append(addressed, text)
-	if len(addressed) <= searchPeople {
-		spelled, err := w.q.PeopleSpelled(ctx, queries.PeopleSpelledParams{Pattern: lowered, Exact: exact, Among: searchAmong, Lim: searchPeople + 1})
-		if err != nil {
+	more := func(found []string, err error) error {
+		people = append(people, found...)
+		return err
+	}
+	if len(people) <= searchPeople && strings.IndexFunc(text, func(r rune) bool { return r > 0x7f }) < 0 {
+		exact = "" // LOWER does all that is needed
+		if err := more(w.q.PeopleMailed(ctx, queries.PeopleMailedParams{Pattern: lowered, Among: searchAmong, Lim: searchPeople + 1})); err != nil {
 			return nil, err
 		}
-		people = append(people, spelled...)
-		if len(spelled) > searchPeople {
-			w.broad = true
+	}
+	if len(people) <= searchPeople && !strings.Contains(text, "@") {
+		if err := more(w.q.PeopleNamed(ctx, queries.PeopleNamedParams{Pattern: lowered, Exact: exact, Among: searchAmong, Lim: searchPeople + 1})); err != nil {
+			return nil, err
 		}
-	} else {
-		w.broad = true
 	}
 	slices.Sort(people)
-	return slices.Compact(people), nil
+	if people = slices.Compact(people); len(people) > searchPeople {
+		people, w.broad = people[:searchPeople], true
+	}
+	return append(people, text), nil
 }
 
 // addPerson adds a walk for each client that a person has grants of, or for the one that is named.

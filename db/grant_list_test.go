@@ -77,7 +77,9 @@ func TestEachListHasAllThatMatchesInOrderAndNothingElse(t *testing.T) {
 		"unused for a week": {oauth.GrantQuery{UsedBefore: weekAgo}, func(s *oauth.RefreshState) bool { return s.LastUsedAt.Before(weekAgo) }},
 		"a client's unused for a week": {oauth.GrantQuery{UsedBefore: weekAgo, ClientID: "client-2", Ascending: true},
 			func(s *oauth.RefreshState) bool { return s.ClientID == "client-2" && s.LastUsedAt.Before(weekAgo) }},
-		"made before":        {oauth.GrantQuery{CreatedBefore: weekAgo}, func(s *oauth.RefreshState) bool { return !s.CreatedAt.After(weekAgo) }},
+		"made before, of a client": {oauth.GrantQuery{CreatedBefore: weekAgo, ClientID: "client-2"}, func(s *oauth.RefreshState) bool {
+			return s.ClientID == "client-2" && !s.CreatedAt.After(weekAgo)
+		}},
 		"a name":             {oauth.GrantQuery{Search: "pErSoN 17 OF"}, func(s *oauth.RefreshState) bool { return s.PersonID == "person-17" }},
 		"an address":         {oauth.GrantQuery{Search: "Person17@Example.com"}, func(s *oauth.RefreshState) bool { return s.PersonID == "person-17" }},
 		"a client's name":    {oauth.GrantQuery{Search: "application 4"}, func(s *oauth.RefreshState) bool { return s.ClientID == "client-4" }},

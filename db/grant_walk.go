@@ -150,18 +150,18 @@ func walkClient(clientID string, state oauth.GrantStanding, by oauth.GrantSort, 
 	}}
 }
 
-func walkReuse(class oauth.ReuseClass, by oauth.GrantSort, descending bool, below int64) *grantWalk {
-	c := orNull(string(class))
+func walkReuse(class oauth.ReuseClass, clientID string, by oauth.GrantSort, descending bool, below int64) *grantWalk {
+	c, client := orNull(string(class)), orNull(clientID)
 	return &grantWalk{read: func(ctx context.Context, q *queries.Queries, key int64, id string, lim int32) ([]queries.GrantKey, error) {
 		switch {
 		case by == oauth.GrantsByUsed && descending:
-			return q.LastUsedByReuse(ctx, queries.LastUsedByReuseParams{ReuseClass: c, Below: below, Key: key, ID: id, Lim: lim})
+			return q.LastUsedByReuse(ctx, queries.LastUsedByReuseParams{ReuseClass: c, ClientID: client, Below: below, Key: key, ID: id, Lim: lim})
 		case by == oauth.GrantsByUsed:
-			return q.LongUnusedByReuse(ctx, queries.LongUnusedByReuseParams{ReuseClass: c, Below: below, Key: key, ID: id, Lim: lim})
+			return q.LongUnusedByReuse(ctx, queries.LongUnusedByReuseParams{ReuseClass: c, ClientID: client, Below: below, Key: key, ID: id, Lim: lim})
 		case descending:
-			return q.NewestByReuse(ctx, queries.NewestByReuseParams{ReuseClass: c, Key: key, ID: id, Lim: lim})
+			return q.NewestByReuse(ctx, queries.NewestByReuseParams{ReuseClass: c, ClientID: client, Key: key, ID: id, Lim: lim})
 		}
-		return q.OldestByReuse(ctx, queries.OldestByReuseParams{ReuseClass: c, Key: key, ID: id, Lim: lim})
+		return q.OldestByReuse(ctx, queries.OldestByReuseParams{ReuseClass: c, ClientID: client, Key: key, ID: id, Lim: lim})
 	}}
 }
 

@@ -111,7 +111,7 @@ func (s *Server) fillPreview(ctx context.Context, t *view.Text, page *view.Admin
 		counts = "admin.grants.revoke.counts_more"
 	}
 	page.Confirm.Consequences = []string{
-		t.T(counts, "Grants", countText(t, "admin.grants.revoke.grants", "admin.grants.revoke.grants_more", m.Grants), "People", t.N("admin.grants.revoke.people", m.People),
+		t.T(counts, "Grants", t.N("admin.grants.revoke.grants", m.Grants.N), "People", t.N("admin.grants.revoke.people", m.People),
 			"Clients", t.N("admin.grants.revoke.clients", m.Clients)),
 		t.T("admin.grants.revoke.again"),
 		t.T("admin.grants.revoke.tokens", "Time", t.DateTime(s.now().Add(longest)), "Duration", t.Duration(longest)),

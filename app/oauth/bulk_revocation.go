@@ -15,9 +15,13 @@ import (
 // MaxChosen bounds how many grants can be named one by one in a [BulkChoice].
 const MaxChosen = 1_000
 
-// bulkBatch is how many grants one transaction of a revocation of many ends. A refresh waits for one batch at most: the next
-// begins after a pause as long as the last one took.
-const bulkBatch = 100
+// Batches of a revocation of many: a refresh waits for one at most, since the next begins after a pause as long as the last one
+// took. Their size follows what the machine does in bulkAim.
+const (
+	bulkLeast = 10
+	bulkMost  = 200
+	bulkAim   = 15 * time.Millisecond
+)
 
 // ErrTooBroad says that a search fits more than can be looked at, so that "all that match" would leave some out.
 var ErrTooBroad = errors.New("the search fits too many people or clients; make it narrower")
@@ -125,10 +129,10 @@ func (s *Server) FollowBulk(ctx context.Context) error {
 	if s.bulk == nil {
 		return nil
 	}
-	for {
+	for batch := bulkLeast; ; {
 		begun := time.Now()
 		now := s.clock.Now()
-		b, err := s.bulk.FollowBulkRevocation(ctx, now.Deadline, bulkBatch, func(b *BulkRevocation, count int) audit.Event {
+		b, err := s.bulk.FollowBulkRevocation(ctx, now.Deadline, batch, func(b *BulkRevocation, count int) audit.Event {
 			return audit.Event{
 				At: now.Wall, Kind: audit.GrantBulkRevoked, Origin: b.By, Result: "ok",
 				Detail: audit.Details("revocation", b.ID, "count", strconv.Itoa(count)),
@@ -141,11 +145,17 @@ func (s *Server) FollowBulk(ctx context.Context) error {
 		case b == nil:
 			return nil
 		}
+		took := time.Since(begun)
+		if took > bulkAim {
+			batch = max(bulkLeast, batch/2)
+		} else {
+			batch = min(bulkMost, batch+bulkLeast)
+		}
 		// What came meanwhile goes first.
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(min(time.Since(begun), 100*time.Millisecond)):
+		case <-time.After(min(took, 100*time.Millisecond)):
 		}
 	}
 }

@@ -126,17 +126,29 @@ func (q *Queries) CountByClientState(ctx context.Context, arg CountByClientState
 
 const countByReuse = `-- name: CountByReuse :one
 SELECT COUNT(*)
-FROM (SELECT g.id FROM grants g WHERE g.reuse_class = $1 AND g.used_hour < CAST($2 AS bigint) LIMIT $3) AS few
+FROM (
+    SELECT g.id
+    FROM grants g
+    WHERE g.reuse_class = $1 AND g.used_hour < CAST($2 AS bigint)
+      AND (CAST($3 AS text) IS NULL OR g.client_id = $3)
+    LIMIT $4
+) AS few
 `
 
 type CountByReuseParams struct {
 	ReuseClass *string
 	Below      int64
+	ClientID   *string
 	Lim        int32
 }
 
 func (q *Queries) CountByReuse(ctx context.Context, arg CountByReuseParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countByReuse, arg.ReuseClass, arg.Below, arg.Lim)
+	row := q.db.QueryRowContext(ctx, countByReuse,
+		arg.ReuseClass,
+		arg.Below,
+		arg.ClientID,
+		arg.Lim,
+	)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -379,8 +391,9 @@ const lastUsedByReuse = `-- name: LastUsedByReuse :many
 SELECT id, person_id, client_id, state, created_at, used_hour, ends_at, revoked_at, reuse_class, bulk_id, ip, person_version, person_disabled_at, person_deleted_at, person_grants_revoked_before, client_version, client_grants_revoked_before, idle_deadline, last_used_at
 FROM grant_keys
 WHERE reuse_class = $1 AND used_hour < CAST($2 AS bigint) AND (used_hour, id) < (CAST($3 AS bigint), CAST($4 AS text))
+  AND (CAST($5 AS text) IS NULL OR client_id = $5)
 ORDER BY used_hour DESC, id DESC
-LIMIT $5
+LIMIT $6
 `
 
 type LastUsedByReuseParams struct {
@@ -388,6 +401,7 @@ type LastUsedByReuseParams struct {
 	Below      int64
 	Key        int64
 	ID         string
+	ClientID   *string
 	Lim        int32
 }
 
@@ -397,6 +411,7 @@ func (q *Queries) LastUsedByReuse(ctx context.Context, arg LastUsedByReuseParams
 		arg.Below,
 		arg.Key,
 		arg.ID,
+		arg.ClientID,
 		arg.Lim,
 	)
 	if err != nil {
@@ -576,8 +591,9 @@ const longUnusedByReuse = `-- name: LongUnusedByReuse :many
 SELECT id, person_id, client_id, state, created_at, used_hour, ends_at, revoked_at, reuse_class, bulk_id, ip, person_version, person_disabled_at, person_deleted_at, person_grants_revoked_before, client_version, client_grants_revoked_before, idle_deadline, last_used_at
 FROM grant_keys
 WHERE reuse_class = $1 AND used_hour < CAST($2 AS bigint) AND (used_hour, id) > (CAST($3 AS bigint), CAST($4 AS text))
+  AND (CAST($5 AS text) IS NULL OR client_id = $5)
 ORDER BY used_hour, id
-LIMIT $5
+LIMIT $6
 `
 
 type LongUnusedByReuseParams struct {
@@ -585,6 +601,7 @@ type LongUnusedByReuseParams struct {
 	Below      int64
 	Key        int64
 	ID         string
+	ClientID   *string
 	Lim        int32
 }
 
@@ -594,6 +611,7 @@ func (q *Queries) LongUnusedByReuse(ctx context.Context, arg LongUnusedByReusePa
 		arg.Below,
 		arg.Key,
 		arg.ID,
+		arg.ClientID,
 		arg.Lim,
 	)
 	if err != nil {
@@ -899,14 +917,16 @@ const newestByReuse = `-- name: NewestByReuse :many
 SELECT id, person_id, client_id, state, created_at, used_hour, ends_at, revoked_at, reuse_class, bulk_id, ip, person_version, person_disabled_at, person_deleted_at, person_grants_revoked_before, client_version, client_grants_revoked_before, idle_deadline, last_used_at
 FROM grant_keys
 WHERE reuse_class = $1 AND (created_at, id) < (CAST($2 AS bigint), CAST($3 AS text))
+  AND (CAST($4 AS text) IS NULL OR client_id = $4)
 ORDER BY created_at DESC, id DESC
-LIMIT $4
+LIMIT $5
 `
 
 type NewestByReuseParams struct {
 	ReuseClass *string
 	Key        int64
 	ID         string
+	ClientID   *string
 	Lim        int32
 }
 
@@ -915,6 +935,7 @@ func (q *Queries) NewestByReuse(ctx context.Context, arg NewestByReuseParams) ([
 		arg.ReuseClass,
 		arg.Key,
 		arg.ID,
+		arg.ClientID,
 		arg.Lim,
 	)
 	if err != nil {
@@ -1220,14 +1241,16 @@ const oldestByReuse = `-- name: OldestByReuse :many
 SELECT id, person_id, client_id, state, created_at, used_hour, ends_at, revoked_at, reuse_class, bulk_id, ip, person_version, person_disabled_at, person_deleted_at, person_grants_revoked_before, client_version, client_grants_revoked_before, idle_deadline, last_used_at
 FROM grant_keys
 WHERE reuse_class = $1 AND (created_at, id) > (CAST($2 AS bigint), CAST($3 AS text))
+  AND (CAST($4 AS text) IS NULL OR client_id = $4)
 ORDER BY created_at, id
-LIMIT $4
+LIMIT $5
 `
 
 type OldestByReuseParams struct {
 	ReuseClass *string
 	Key        int64
 	ID         string
+	ClientID   *string
 	Lim        int32
 }
 
@@ -1236,6 +1259,7 @@ func (q *Queries) OldestByReuse(ctx context.Context, arg OldestByReuseParams) ([
 		arg.ReuseClass,
 		arg.Key,
 		arg.ID,
+		arg.ClientID,
 		arg.Lim,
 	)
 	if err != nil {
@@ -1380,23 +1404,62 @@ func (q *Queries) PeopleAddressed(ctx context.Context, arg PeopleAddressedParams
 	return items, nil
 }
 
-const peopleSpelled = `-- name: PeopleSpelled :many
-SELECT few.id
-FROM (SELECT p.id, p.email, p.name FROM people p WHERE p.email > '' ORDER BY p.email LIMIT $1) AS few
-WHERE few.email LIKE CAST($2 AS text) ESCAPE '!' OR LOWER(few.name) LIKE CAST($2 AS text) ESCAPE '!' OR few.name LIKE CAST($3 AS text) ESCAPE '!'
+const peopleMailed = `-- name: PeopleMailed :many
+SELECT p.id
+FROM (SELECT a.email FROM people a WHERE a.email > '' ORDER BY a.email LIMIT $1) AS few
+JOIN people p ON p.email = few.email
+WHERE few.email LIKE CAST($2 AS text) ESCAPE '!'
+LIMIT $3
+`
+
+type PeopleMailedParams struct {
+	Among   int32
+	Pattern string
+	Lim     int32
+}
+
+// People whose address holds what is searched for, among the first @among; reads the index of addresses alone.
+func (q *Queries) PeopleMailed(ctx context.Context, arg PeopleMailedParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, peopleMailed, arg.Among, arg.Pattern, arg.Lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const peopleNamed = `-- name: PeopleNamed :many
+SELECT p.id
+FROM (SELECT a.name FROM people a WHERE a.name > '' ORDER BY a.name LIMIT $1) AS few
+JOIN people p ON p.name = few.name
+WHERE LOWER(few.name) LIKE CAST($2 AS text) ESCAPE '!' OR few.name LIKE CAST($3 AS text) ESCAPE '!'
 LIMIT $4
 `
 
-type PeopleSpelledParams struct {
+type PeopleNamedParams struct {
 	Among   int32
 	Pattern string
 	Exact   string
 	Lim     int32
 }
 
-// People whose address or name holds what is searched for, among the first @among by address.
-func (q *Queries) PeopleSpelled(ctx context.Context, arg PeopleSpelledParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, peopleSpelled,
+// As PeopleMailed, by name.
+func (q *Queries) PeopleNamed(ctx context.Context, arg PeopleNamedParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, peopleNamed,
 		arg.Among,
 		arg.Pattern,
 		arg.Exact,

@@ -45,7 +45,7 @@ func samplesGrants(f Frame) map[string]templ.Component {
 			Action: "/admin/grants/revoke", Cancel: "/admin/grants?client=grafana", FormToken: "yD3l8Jc0R6nq", Danger: true,
 			Hidden: map[string]string{"all": "1", "at": "1764000000000000", "client": "grafana"},
 			Consequences: []string{
-				t.T("admin.grants.revoke.counts_more", "Grants", "more than 10,000 refresh tokens", "People", "4,210 people", "Clients", "2 clients"), t.T("admin.grants.revoke.again"),
+				t.T("admin.grants.revoke.counts_more", "Grants", "10,000 refresh tokens", "People", "4,210 people", "Clients", "2 clients"), t.T("admin.grants.revoke.again"),
 				t.T("admin.grants.revoke.tokens", "Time", t.DateTime(now.Add(10*time.Minute)), "Duration", t.Duration(10*time.Minute)), t.T("admin.grants.revoke.introspected"), t.T("admin.grants.revoke.spared"),
 			},
 		},

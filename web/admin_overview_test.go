@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,10 +10,11 @@ import (
 
 	"regrant/app/audit"
 	"regrant/app/oauth"
+	"regrant/web/view"
 )
 
-// countHours writes counters as weeks of traffic leave them, the same each time.
-func countHours(t testing.TB, s *site, now time.Time) {
+// countHours writes counters as a month of traffic leaves them, the same each time, and gives them.
+func countHours(t testing.TB, s *site, now time.Time) map[oauth.Hour]oauth.Count {
 	t.Helper()
 	b := &oauth.Behind{Hours: map[oauth.Hour]oauth.Count{}}
 	for i := range 30 * 24 {
@@ -25,9 +27,11 @@ func countHours(t testing.TB, s *site, now time.Time) {
 		}
 		b.Hours[at] = c
 	}
+	counts := maps.Clone(b.Hours)
 	if err := s.db.WriteBehind(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
+	return counts
 }
 
 func abs(n int64) int64 { return max(n, -n) }
@@ -63,6 +67,31 @@ func TestTheOverviewShowsFiguresTrafficAndEvents(t *testing.T) {
 		bars := map[string]int{"24h": 24, "7d": 28, "30d": 30, "nonsense": 24}[period]
 		if got := strings.Count(a.body, `class="column"`); a.status != 200 || got != 4*bars {
 			t.Errorf("%s: %d with %d bars", period, a.status, got)
+		}
+	}
+}
+
+func TestTheChartsAddUpTheHoursOfTheirPeriod(t *testing.T) {
+	s := newSite(t)
+	root, now := s.admin(t), s.clock.Wall()
+	counts := countHours(t, s, now) // it is 10:00, so the hour from 10:00 on is the last one that counts
+	for period, first := range map[string]time.Time{
+		"24h": time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC),
+		"7d":  time.Date(2026, 11, 15, 12, 0, 0, 0, time.UTC), // 28 times six hours, the last from 06:00 on
+		"30d": time.Date(2026, 10, 24, 0, 0, 0, 0, time.UTC),
+	} {
+		var want oauth.Count
+		for hour, c := range counts {
+			if !hour.Start().Before(first) {
+				want = want.Plus(c)
+			}
+		}
+		page := root.get("/admin?range=" + period).body
+		text := view.NewCatalogue().For("en")
+		for _, n := range []int64{want.Rotations, want.Replays, want.Refusals, want.Reuses} {
+			if total := `<span class="total">` + text.Number(int(n)) + "</span>"; !strings.Contains(page, total) {
+				t.Errorf("%s: no chart has the total %d", period, n)
+			}
 		}
 	}
 }

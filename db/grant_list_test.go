@@ -83,7 +83,7 @@ func TestEachListHasAllThatMatchesInOrderAndNothingElse(t *testing.T) {
 		"a name":             {oauth.GrantQuery{Search: "pErSoN 17 OF"}, func(s *oauth.RefreshState) bool { return s.PersonID == "person-17" }},
 		"an address":         {oauth.GrantQuery{Search: "Person17@Example.com"}, func(s *oauth.RefreshState) bool { return s.PersonID == "person-17" }},
 		"a client's name":    {oauth.GrantQuery{Search: "application 4"}, func(s *oauth.RefreshState) bool { return s.ClientID == "client-4" }},
-		"a client's id":      {oauth.GrantQuery{Search: "client-5", State: oauth.GrantRevoked}, func(s *oauth.RefreshState) bool { return s.ClientID == "client-5" && !s.Alive() }},
+		"a client's id":      {oauth.GrantQuery{Search: "client-2", State: oauth.GrantRevoked}, func(s *oauth.RefreshState) bool { return s.ClientID == "client-2" && !s.Alive() }},
 		"an IP address":      {oauth.GrantQuery{Search: "192.0.3.3"}, func(s *oauth.RefreshState) bool { return s.IP == "192.0.3.3" }},
 		"a grant":            {oauth.GrantQuery{Search: all[77].ID}, func(s *oauth.RefreshState) bool { return s.ID == all[77].ID }},
 		"nothing":            {oauth.GrantQuery{Search: "%"}, func(*oauth.RefreshState) bool { return false }},

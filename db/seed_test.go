@@ -19,7 +19,8 @@ var seedTime = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // seed fills a new database with grants, a tenth as many people, and clients of very different size, as a server would have them
 // after half a year: 85 of 100 are open, 10 revoked (one of them for reuse), 5 expired. It writes past the store, by SQL alone and
-// with the indexes put off, so that a million takes a minute rather than ten. Their refresh tokens are rows, not tokens.
+// with the indexes put off, so that a million takes a minute rather than ten. Their refresh tokens are rows, not tokens. Each run
+// makes the same but for the ids.
 func seed(tb testing.TB, d *DB, grants int) {
 	tb.Helper()
 	now, day := seedTime.UnixMicro(), (24 * time.Hour).Microseconds()
@@ -42,8 +43,9 @@ func seed(tb testing.TB, d *DB, grants int) {
 				SELECT 'client-' || i, 'Application ' || i, 'client_secret_basic', 'https://app.example/cb', 'authorization_code refresh_token', 'openid read',
 				'standard', 'always', 10000000, %[2]d, %[3]d, 600000000, 'jwt', 'RS256', 50, 0, 'revoke', 0, 1, %[1]d, %[1]d FROM n`, now-200*day, 30*day, 180*day),
 			// Half of all grants are of one client, a quarter of the next, and so on; kind is of 100.
-			counts(grants) + fmt.Sprintf(`, g AS MATERIALIZED (SELECT i, abs(random() %% 1000) AS size, abs(random() %% 100) AS kind, abs(random() %% (28 * %[2]d)) AS rest,
-				abs(random() %% (120 * %[2]d)) AS life FROM n)
+			counts(grants) + fmt.Sprintf(`, g AS MATERIALIZED (SELECT i, i * 2654435761 %% 4294967296 / 4096 %% 1000 AS size,
+				i * 2246822519 %% 4294967296 / 8192 %% 100 AS kind, i * 3266489917 %% 4294967296 / 512 %% 1000000 * (28 * %[2]d / 1000000) AS rest,
+				i * 668265263 %% 4294967296 / 256 %% 1000000 * (120 * %[2]d / 1000000) AS life FROM n)
 				INSERT INTO grants (id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, created_at, ends_at,
 				revoked_at, revoked_reason, reuse_class, version, state, used_hour)
 				SELECT lower(hex(randomblob(10))), 'person-' || (i %% %[3]d),

@@ -15,6 +15,8 @@ var (
 	black     = rgb{}
 	lightBack = []rgb{white, rgbOf(0xf6f7f9), rgbOf(0xf0f1f5)} // surface, page, sunken
 	darkBack  = []rgb{rgbOf(0x171a21), rgbOf(0x0f1115), rgbOf(0x1f232c)}
+	lightSoft = rgbOf(0x5b6475) // soft text, which stands on what is selected too
+	darkSoft  = rgbOf(0x98a1b3)
 )
 
 // What WCAG 2.2 asks of contrast: text (1.4.3), and parts of a picture that mean something (1.4.11).
@@ -91,13 +93,13 @@ type palette struct{ action, hover, onAction, selected, brand, onBrand rgb }
 // palettes makes both schemes of an accent. Whatever the accent, text in it and on it can be read: where its own lightness does
 // not do, it is darkened for light pages and lightened for dark ones.
 func palettes(accent rgb) (light, dark palette) {
-	light.selected = accent.toward(white, 0.88)
+	light.selected = accent.toward(white, 0.88).until(white, textContrast, lightSoft)
 	light.action = accent.until(black, textContrast, append(lightBack, light.selected)...)
 	light.hover = light.action.toward(black, 0.18)
 	light.onAction = white
 	light.brand, light.onBrand = light.action, white
 
-	dark.selected = accent.toward(darkBack[0], 0.72).until(darkBack[0], 2*textContrast, white) // so that lighter text fits on it
+	dark.selected = accent.toward(darkBack[0], 0.72).until(darkBack[0], textContrast, darkSoft)
 	dark.action = accent.until(white, textContrast, append(darkBack, dark.selected)...)
 	dark.hover = dark.action.toward(white, 0.25)
 	dark.onAction = accent.toward(black, 0.8).until(black, textContrast, dark.action, dark.hover)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -41,8 +42,12 @@ func TestWhateverTheAccentTextInItAndOnItCanBeRead(t *testing.T) {
 		}
 		check("light mark", light.brand, lightBack[0], graphicContrast)
 		check("dark mark", dark.brand, darkBack[0], graphicContrast)
-		check("light selected", rgbOf(0x171b24), light.selected, textContrast)
-		check("dark selected", rgbOf(0xf0f1f5), dark.selected, textContrast)
+		for _, text := range []rgb{rgbOf(0x171b24), lightSoft} {
+			check("light selected", text, light.selected, textContrast)
+		}
+		for _, text := range []rgb{rgbOf(0xf0f1f5), darkSoft} {
+			check("dark selected", text, dark.selected, textContrast)
+		}
 		if t.Failed() {
 			return
 		}
@@ -74,6 +79,29 @@ func TestTheSheetOfAnAccentHoldsColoursAndNothingElse(t *testing.T) {
 	for _, bad := range []string{"", "#fff", "c2410c", "#c2410", "#c2410cc", "#zzzzzz", "#c2410c;}"} {
 		if c, ok := parseAccent(bad); ok {
 			t.Errorf("%q is taken for %s", bad, fmt.Sprint(c))
+		}
+	}
+}
+
+// TestTheColoursThatAccentsAreMeasuredAgainstAreThoseOfTheTheme keeps this file and the theme from drifting apart.
+func TestTheColoursThatAccentsAreMeasuredAgainstAreThoseOfTheTheme(t *testing.T) {
+	css, err := os.ReadFile("../assets/css/tokens.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := map[string]string{}
+	for _, m := range regexp.MustCompile(`--([a-z]+-\d+): (#[0-9a-f]+);`).FindAllStringSubmatch(string(css), -1) {
+		raw[m[1]] = m[2]
+		if len(m[2]) == 4 {
+			raw[m[1]] = "#" + strings.Repeat(m[2][1:2], 2) + strings.Repeat(m[2][2:3], 2) + strings.Repeat(m[2][3:4], 2)
+		}
+	}
+	for meaning, want := range map[string][2]rgb{
+		"surface": {lightBack[0], darkBack[0]}, "page": {lightBack[1], darkBack[1]}, "sunken": {lightBack[2], darkBack[2]}, "text-soft": {lightSoft, darkSoft},
+	} {
+		m := regexp.MustCompile(`--color-` + meaning + `: light-dark\(var\(--([a-z]+-\d+)\), var\(--([a-z]+-\d+)\)\);`).FindStringSubmatch(string(css))
+		if m == nil || raw[m[1]] != want[0].String() || raw[m[2]] != want[1].String() {
+			t.Errorf("%s: the theme has %v (%s, %s), measured against %s and %s", meaning, m, raw[m[1]], raw[m[2]], want[0], want[1])
 		}
 	}
 }

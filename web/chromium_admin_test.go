@@ -195,6 +195,7 @@ func showcase(t *testing.T, s *site) {
 	if err := s.engine.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	countHours(t, s, s.clock.Wall())
 }
 
 // lives gives the refresh token of a new sign-in that was refreshed a few times.

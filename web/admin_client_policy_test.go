@@ -144,7 +144,6 @@ func TestAPresetFillsTheFormAndSavesNothing(t *testing.T) {
 
 func TestThePreviewCountsWhatWouldHaveBeenRefused(t *testing.T) {
 	s := newSite(t)
-	adm := s.admin(t)
 	token := s.grant("CB", "openid read").text(t, "refresh_token")
 	for _, rest := range []time.Duration{time.Hour, 40 * time.Hour, 3 * 24 * time.Hour} {
 		s.clock.step(rest)
@@ -153,7 +152,7 @@ func TestThePreviewCountsWhatWouldHaveBeenRefused(t *testing.T) {
 	if err := s.engine.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	adm = s.admin(t)
+	adm := s.admin(t)
 
 	a := adm.get(policyPreview("1", url.Values{"idle": {"24h"}}))
 

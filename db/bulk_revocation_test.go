@@ -160,6 +160,35 @@ func TestARevocationOfManySparesWhatCameOrWasUsedAfterIt(t *testing.T) {
 	}
 }
 
+func TestARevocationOfManyEndsWhatIsUsedWhileItGoesOn(t *testing.T) {
+	d := seeded(t, 300)
+	engine, err := oauth.New(t.Context(), oauth.Config{Issuer: "https://as.test"}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := oauth.GrantQuery{State: oauth.GrantOpen, Sort: oauth.GrantsByUsed, CreatedBefore: seedTime}
+	listed := everyGrant(t, d, q)
+	last := listed[len(listed)-1].ID
+	if _, err := engine.RevokeMany(t.Context(), d, oauth.BulkChoice{Query: q}, audit.Origin{Actor: audit.ByAdmin}); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := d.FollowBulkRevocation(t.Context(), seedTime, 40, bulkEvent); err != nil || b.FinishedAt != nil {
+		t.Fatal(b, err)
+	}
+
+	// The app of the grant that was listed last refreshes, and comes first in the order of last use.
+	if err := d.alone(t.Context(), "use", func(s *session) error {
+		return s.exec("UPDATE grants SET used_hour = (SELECT MAX(used_hour) + 1 FROM grants) WHERE id = '" + last + "'")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	followBulk(t, d)
+
+	if left := everyGrant(t, d, q); len(left) != 0 {
+		t.Errorf("%d of %d grants live on, %s among them", len(left), len(listed), left[0].ID)
+	}
+}
+
 func TestARevocationOfManyGoesOnAfterARestart(t *testing.T) {
 	path := t.TempDir() + "/regrant.db"
 	d := openPath(t, path, Options{})

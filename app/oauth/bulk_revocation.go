@@ -50,7 +50,7 @@ type BulkRevoker interface {
 	GrantLister
 	// MeasureChosen is [GrantLister.MeasureGrants] for grants that are named, of which only open ones count.
 	MeasureChosen(ctx context.Context, ids []string, now time.Time) (GrantMeasure, error)
-	// StartBulkRevocation remembers what is to be done, so that a restart goes on with it; [ErrExists] if its id is taken.
+	// StartBulkRevocation remembers what is to be done, so that a restart goes on with it. Its id is new.
 	StartBulkRevocation(ctx context.Context, b *BulkRevocation, event audit.Event) error
 	// BulkRevocation gives one.
 	BulkRevocation(ctx context.Context, id string) (*BulkRevocation, error)
@@ -107,6 +107,8 @@ func (s *Server) RevokeMany(ctx context.Context, store BulkRevoker, c BulkChoice
 	if c.Query.State = GrantOpen; c.Query.CreatedBefore.IsZero() || c.Query.CreatedBefore.After(now.Wall) {
 		c.Query.CreatedBefore = now.Wall
 	}
+	// A refresh moves its grant in the order of the last use: the work, which goes on meanwhile, would pass it by.
+	c.Query.Sort, c.Query.Ascending = GrantsByCreated, false
 	slices.Sort(c.IDs)
 	c.IDs, c.Expected = slices.Compact(c.IDs), measure.Grants
 	b := &BulkRevocation{ID: rand.Text(), BulkChoice: c, By: by, CreatedAt: now.Wall}

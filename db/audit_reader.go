@@ -16,7 +16,7 @@ var _ audit.Reader = (*DB)(nil)
 
 const (
 	// auditBudget is how many events one call looks at.
-	auditBudget = 5000
+	auditBudget = 20_000
 	auditBatch  = 500
 	// auditDisorder is how far the times of the log may be out of order: it is in the order of writing, and the clock may have
 	// been set back.

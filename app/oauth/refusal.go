@@ -89,8 +89,16 @@ func ofReuse(class ReuseClass, state *RefreshState, by audit.Origin, err error) 
 	return err
 }
 
-// ofToken notes which generation of which refresh token a refusal is about, and what was stored of it.
+// ofToken notes which generation of which refresh token a refusal is about, and what was stored of it. A refresh that is answered
+// costs nothing here.
 func ofToken(state *RefreshState, token *refreshToken, p Policy, now Instant, err error) error {
+	if err == nil {
+		return nil
+	}
+	return ofRefusedToken(state, token, p, now, err)
+}
+
+func ofRefusedToken(state *RefreshState, token *refreshToken, p Policy, now Instant, err error) error {
 	var e *Error
 	if errors.As(err, &e) && !isFault(e) {
 		f := e.refusal()
@@ -107,6 +115,9 @@ var secretText = regexp.MustCompile(`rg[racs]1_[0-9A-Za-z]+|eyJ[0-9A-Za-z_-]{10,
 // remember keeps a refusal for the admin who will be asked about it, and gives the error unchanged. A fault is no refusal, and
 // what nobody is known for is not remembered: garbage costs no write.
 func (s *Server) remember(endpoint string, client *Client, by audit.Origin, err error) error {
+	if err == nil {
+		return nil
+	}
 	var e *Error
 	if !errors.As(err, &e) || isFault(e) || e.garbage || errors.Is(err, ErrOver) || e.Refusal == nil && client == nil {
 		return err

@@ -85,3 +85,17 @@ func newTestClock() *Clock {
 	c, _ := NewClock(SystemTime(), ClockState{}, 0)
 	return c
 }
+
+func TestWhatIsAnsweredAllocatesNothingForRefusals(t *testing.T) {
+	s, state, token, client := &Server{}, &RefreshState{}, &refreshToken{}, &Client{}
+
+	allocated := testing.AllocsPerRun(100, func() {
+		if err := s.remember(PathToken, client, audit.Origin{}, ofToken(state, token, client.Policy, Instant{}, nil)); err != nil {
+			t.Error(err)
+		}
+	})
+
+	if allocated != 0 {
+		t.Errorf("%v allocations", allocated)
+	}
+}

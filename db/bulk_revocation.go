@@ -18,6 +18,9 @@ var _ oauth.BulkRevoker = (*DB)(nil)
 // bulkLooks is how many grants one batch of a revocation of many looks at.
 const bulkLooks = 2_000
 
+// bulkWeight is how many pages the end of one grant changes, most of them of indexes.
+const bulkWeight = 10
+
 // MeasureChosen implements [oauth.BulkRevoker].
 func (d *DB) MeasureChosen(ctx context.Context, ids []string, now time.Time) (oauth.GrantMeasure, error) {
 	var m oauth.GrantMeasure
@@ -106,7 +109,7 @@ func (d *DB) FollowBulkRevocation(ctx context.Context, now time.Time, batch int,
 	} else if err != nil {
 		return nil, err
 	}
-	err = d.write(ctx, "revoke many", func(tx *Tx) error {
+	err = d.writeMany(ctx, "revoke many", 1+bulkWeight*len(keys), func(tx *Tx) error {
 		var revoked int64
 		at, covers := micros(now), micros(b.Query.CreatedBefore)
 		for _, k := range keys {

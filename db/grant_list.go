@@ -18,7 +18,7 @@ var _ oauth.GrantLister = (*DB)(nil)
 // How many grants one answer looks at when most of them do not match, so that no list reads for long.
 const (
 	pageLooks    = 2_000
-	countLooks   = 2_000
+	countLooks   = 500
 	measureLooks = 2 * oauth.MaxGrantsCounted
 )
 
@@ -197,8 +197,7 @@ func standings(q *oauth.GrantQuery) []oauth.GrantStanding {
 
 // walksOf takes the indexes that fit a query best.
 func walksOf(ctx context.Context, store *queries.Queries, q *oauth.GrantQuery) (*grantWalks, error) {
-	w := &grantWalks{q: store, by: q.Order(), descending: q.Ascending == q.After.Back}
-	below := usedBelow(q)
+	w := &grantWalks{q: store, by: q.Order(), descending: q.Ascending == q.After.Back, below: usedBelow(q)}
 	var err error
 	switch {
 	case q.BulkID != "":
@@ -209,13 +208,13 @@ func walksOf(ctx context.Context, store *queries.Queries, q *oauth.GrantQuery) (
 	case q.PersonID != "":
 		err = w.addPerson(ctx, q.PersonID, q.ClientID)
 	case q.ReuseClass != "":
-		w.walks = append(w.walks, walkReuse(q.ReuseClass, q.ClientID, w.by, w.descending, below))
+		w.walks = append(w.walks, walkReuse(q.ReuseClass, q.ClientID, w.by, w.descending))
 	default:
 		for _, state := range standings(q) {
 			if q.ClientID != "" {
-				w.walks = append(w.walks, walkClient(q.ClientID, state, w.by, w.descending, below))
+				w.walks = append(w.walks, walkClient(q.ClientID, state, w.by, w.descending))
 			} else {
-				w.walks = append(w.walks, walkState(state, w.by, w.descending, below))
+				w.walks = append(w.walks, walkState(state, w.by, w.descending))
 			}
 		}
 	}
@@ -277,7 +276,7 @@ func (w *grantWalks) search(ctx context.Context, q *oauth.GrantQuery) error {
 			w.walks = append(w.walks, walkPair(q.PersonID, id, w.descending))
 		default:
 			for _, state := range standings(q) {
-				w.walks = append(w.walks, walkClient(id, state, w.by, w.descending, 0))
+				w.walks = append(w.walks, walkClient(id, state, w.by, w.descending))
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"regrant/app/oauth"
@@ -27,6 +28,7 @@ type grantWalks struct {
 	q          *queries.Queries
 	by         oauth.GrantSort
 	descending bool
+	below      int64 // used_hour at which walks upwards end
 	chunk      int32
 	walks      []*grantWalk
 	seen       map[string]bool // nil where no grant can be on two walks
@@ -91,6 +93,11 @@ func (w *grantWalks) fill(ctx context.Context, walk *grantWalk) error {
 	if walk.rows = rows; len(rows) < int(w.chunk) {
 		walk.done = true
 	}
+	if w.by == oauth.GrantsByUsed && !w.descending {
+		if i := slices.IndexFunc(rows, func(r queries.GrantKey) bool { return r.UsedHour >= w.below }); i >= 0 {
+			walk.rows, walk.done = rows[:i], true
+		}
+	}
 	if n := len(rows); n > 0 {
 		walk.key, walk.id = w.keyOf(&rows[n-1]), rows[n-1].ID
 	}
@@ -108,6 +115,8 @@ func startOf(q *oauth.GrantQuery, by oauth.GrantSort, descending bool) (int64, s
 		return -1, ""
 	case by == oauth.GrantsByCreated && !q.CreatedBefore.IsZero():
 		return micros(q.CreatedBefore) + 1, ""
+	case by == oauth.GrantsByUsed:
+		return usedBelow(q), ""
 	}
 	return math.MaxInt64, ""
 }
@@ -120,14 +129,14 @@ func usedBelow(q *oauth.GrantQuery) int64 {
 	return hourOf(micros(q.UsedBefore.Add(time.Hour - time.Microsecond)))
 }
 
-func walkState(state oauth.GrantStanding, by oauth.GrantSort, descending bool, below int64) *grantWalk {
+func walkState(state oauth.GrantStanding, by oauth.GrantSort, descending bool) *grantWalk {
 	s := string(state)
 	return &grantWalk{read: func(ctx context.Context, q *queries.Queries, key int64, id string, lim int32) ([]queries.GrantKey, error) {
 		switch {
 		case by == oauth.GrantsByUsed && descending:
-			return q.LastUsedByState(ctx, queries.LastUsedByStateParams{State: s, Below: below, Key: key, ID: id, Lim: lim})
+			return q.LastUsedByState(ctx, queries.LastUsedByStateParams{State: s, Key: key, ID: id, Lim: lim})
 		case by == oauth.GrantsByUsed:
-			return q.LongUnusedByState(ctx, queries.LongUnusedByStateParams{State: s, Below: below, Key: key, ID: id, Lim: lim})
+			return q.LongUnusedByState(ctx, queries.LongUnusedByStateParams{State: s, Key: key, ID: id, Lim: lim})
 		case descending:
 			return q.NewestByState(ctx, queries.NewestByStateParams{State: s, Key: key, ID: id, Lim: lim})
 		}
@@ -135,14 +144,14 @@ func walkState(state oauth.GrantStanding, by oauth.GrantSort, descending bool, b
 	}}
 }
 
-func walkClient(clientID string, state oauth.GrantStanding, by oauth.GrantSort, descending bool, below int64) *grantWalk {
+func walkClient(clientID string, state oauth.GrantStanding, by oauth.GrantSort, descending bool) *grantWalk {
 	s := string(state)
 	return &grantWalk{read: func(ctx context.Context, q *queries.Queries, key int64, id string, lim int32) ([]queries.GrantKey, error) {
 		switch {
 		case by == oauth.GrantsByUsed && descending:
-			return q.LastUsedByClientState(ctx, queries.LastUsedByClientStateParams{ClientID: clientID, State: s, Below: below, Key: key, ID: id, Lim: lim})
+			return q.LastUsedByClientState(ctx, queries.LastUsedByClientStateParams{ClientID: clientID, State: s, Key: key, ID: id, Lim: lim})
 		case by == oauth.GrantsByUsed:
-			return q.LongUnusedByClientState(ctx, queries.LongUnusedByClientStateParams{ClientID: clientID, State: s, Below: below, Key: key, ID: id, Lim: lim})
+			return q.LongUnusedByClientState(ctx, queries.LongUnusedByClientStateParams{ClientID: clientID, State: s, Key: key, ID: id, Lim: lim})
 		case descending:
 			return q.NewestByClientState(ctx, queries.NewestByClientStateParams{ClientID: clientID, State: s, Key: key, ID: id, Lim: lim})
 		}
@@ -150,14 +159,14 @@ func walkClient(clientID string, state oauth.GrantStanding, by oauth.GrantSort, 
 	}}
 }
 
-func walkReuse(class oauth.ReuseClass, clientID string, by oauth.GrantSort, descending bool, below int64) *grantWalk {
+func walkReuse(class oauth.ReuseClass, clientID string, by oauth.GrantSort, descending bool) *grantWalk {
 	c, client := orNull(string(class)), orNull(clientID)
 	return &grantWalk{read: func(ctx context.Context, q *queries.Queries, key int64, id string, lim int32) ([]queries.GrantKey, error) {
 		switch {
 		case by == oauth.GrantsByUsed && descending:
-			return q.LastUsedByReuse(ctx, queries.LastUsedByReuseParams{ReuseClass: c, ClientID: client, Below: below, Key: key, ID: id, Lim: lim})
+			return q.LastUsedByReuse(ctx, queries.LastUsedByReuseParams{ReuseClass: c, ClientID: client, Key: key, ID: id, Lim: lim})
 		case by == oauth.GrantsByUsed:
-			return q.LongUnusedByReuse(ctx, queries.LongUnusedByReuseParams{ReuseClass: c, ClientID: client, Below: below, Key: key, ID: id, Lim: lim})
+			return q.LongUnusedByReuse(ctx, queries.LongUnusedByReuseParams{ReuseClass: c, ClientID: client, Key: key, ID: id, Lim: lim})
 		case descending:
 			return q.NewestByReuse(ctx, queries.NewestByReuseParams{ReuseClass: c, ClientID: client, Key: key, ID: id, Lim: lim})
 		}

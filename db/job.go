@@ -21,7 +21,12 @@ type Tx struct{ *queries.Queries }
 // fn shares its transaction with others (doc.go), so it must be safe to run again from the start after a rollback: it
 // sets the variables it hands out rather than adding to them. It must not call write or read.
 func (d *DB) write(ctx context.Context, op string, fn func(*Tx) error) error {
-	err := d.enqueue(ctx, &job{op: op, ctx: ctx, fn: fn, done: make(chan error, 1)})
+	return d.writeMany(ctx, op, 1, fn)
+}
+
+// writeMany is write for what changes about as many pages as that many plain writes, so that checkpoints keep up with it.
+func (d *DB) writeMany(ctx context.Context, op string, weight int, fn func(*Tx) error) error {
+	err := d.enqueue(ctx, &job{op: op, ctx: ctx, fn: fn, weight: weight, done: make(chan error, 1)})
 	switch {
 	case err == nil:
 		d.failing.Store(false)
@@ -71,12 +76,13 @@ func (d *DB) enqueue(ctx context.Context, j *job) error {
 }
 
 type job struct {
-	op    string
-	ctx   context.Context
-	fn    func(*Tx) error
-	alone func(*session) error
-	state atomic.Int32
-	done  chan error // holds one, so that the writer never waits for a caller
+	op     string
+	ctx    context.Context
+	fn     func(*Tx) error
+	weight int
+	alone  func(*session) error
+	state  atomic.Int32
+	done   chan error // holds one, so that the writer never waits for a caller
 }
 
 const (

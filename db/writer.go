@@ -63,8 +63,12 @@ func (w *writer) run() {
 			break
 		}
 		w.wal.makeRoom(w)
+		weight := 0
+		for _, j := range batch {
+			weight += j.weight
+		}
 		w.commit(batch)
-		w.wal.wrote(len(batch))
+		w.wal.wrote(weight)
 		clear(batch)
 	}
 }

@@ -17,14 +17,14 @@ LIMIT @lim;
 -- name: LastUsedByState :many
 SELECT *
 FROM grant_keys
-WHERE state = @state AND used_hour < CAST(@below AS bigint) AND (used_hour, id) < (CAST(@key AS bigint), CAST(@id AS text))
+WHERE state = @state AND (used_hour, id) < (CAST(@key AS bigint), CAST(@id AS text))
 ORDER BY used_hour DESC, id DESC
 LIMIT @lim;
 
 -- name: LongUnusedByState :many
 SELECT *
 FROM grant_keys
-WHERE state = @state AND used_hour < CAST(@below AS bigint) AND (used_hour, id) > (CAST(@key AS bigint), CAST(@id AS text))
+WHERE state = @state AND (used_hour, id) > (CAST(@key AS bigint), CAST(@id AS text))
 ORDER BY used_hour, id
 LIMIT @lim;
 
@@ -45,14 +45,14 @@ LIMIT @lim;
 -- name: LastUsedByClientState :many
 SELECT *
 FROM grant_keys
-WHERE client_id = @client_id AND state = @state AND used_hour < CAST(@below AS bigint) AND (used_hour, id) < (CAST(@key AS bigint), CAST(@id AS text))
+WHERE client_id = @client_id AND state = @state AND (used_hour, id) < (CAST(@key AS bigint), CAST(@id AS text))
 ORDER BY used_hour DESC, id DESC
 LIMIT @lim;
 
 -- name: LongUnusedByClientState :many
 SELECT *
 FROM grant_keys
-WHERE client_id = @client_id AND state = @state AND used_hour < CAST(@below AS bigint) AND (used_hour, id) > (CAST(@key AS bigint), CAST(@id AS text))
+WHERE client_id = @client_id AND state = @state AND (used_hour, id) > (CAST(@key AS bigint), CAST(@id AS text))
 ORDER BY used_hour, id
 LIMIT @lim;
 
@@ -75,7 +75,7 @@ LIMIT @lim;
 -- name: LastUsedByReuse :many
 SELECT *
 FROM grant_keys
-WHERE reuse_class = @reuse_class AND used_hour < CAST(@below AS bigint) AND (used_hour, id) < (CAST(@key AS bigint), CAST(@id AS text))
+WHERE reuse_class = @reuse_class AND (used_hour, id) < (CAST(@key AS bigint), CAST(@id AS text))
   AND (CAST(sqlc.narg(client_id) AS text) IS NULL OR client_id = sqlc.narg(client_id))
 ORDER BY used_hour DESC, id DESC
 LIMIT @lim;
@@ -83,7 +83,7 @@ LIMIT @lim;
 -- name: LongUnusedByReuse :many
 SELECT *
 FROM grant_keys
-WHERE reuse_class = @reuse_class AND used_hour < CAST(@below AS bigint) AND (used_hour, id) > (CAST(@key AS bigint), CAST(@id AS text))
+WHERE reuse_class = @reuse_class AND (used_hour, id) > (CAST(@key AS bigint), CAST(@id AS text))
   AND (CAST(sqlc.narg(client_id) AS text) IS NULL OR client_id = sqlc.narg(client_id))
 ORDER BY used_hour, id
 LIMIT @lim;

@@ -323,15 +323,14 @@ func (q *Queries) LastByBulk(ctx context.Context, arg LastByBulkParams) ([]Grant
 const lastUsedByClientState = `-- name: LastUsedByClientState :many
 SELECT id, person_id, client_id, state, created_at, used_hour, ends_at, revoked_at, reuse_class, bulk_id, ip, person_version, person_disabled_at, person_deleted_at, person_grants_revoked_before, client_version, client_grants_revoked_before, idle_deadline, last_used_at
 FROM grant_keys
-WHERE client_id = $1 AND state = $2 AND used_hour < CAST($3 AS bigint) AND (used_hour, id) < (CAST($4 AS bigint), CAST($5 AS text))
+WHERE client_id = $1 AND state = $2 AND (used_hour, id) < (CAST($3 AS bigint), CAST($4 AS text))
 ORDER BY used_hour DESC, id DESC
-LIMIT $6
+LIMIT $5
 `
 
 type LastUsedByClientStateParams struct {
 	ClientID string
 	State    string
-	Below    int64
 	Key      int64
 	ID       string
 	Lim      int32
@@ -341,7 +340,6 @@ func (q *Queries) LastUsedByClientState(ctx context.Context, arg LastUsedByClien
 	rows, err := q.db.QueryContext(ctx, lastUsedByClientState,
 		arg.ClientID,
 		arg.State,
-		arg.Below,
 		arg.Key,
 		arg.ID,
 		arg.Lim,
@@ -390,15 +388,14 @@ func (q *Queries) LastUsedByClientState(ctx context.Context, arg LastUsedByClien
 const lastUsedByReuse = `-- name: LastUsedByReuse :many
 SELECT id, person_id, client_id, state, created_at, used_hour, ends_at, revoked_at, reuse_class, bulk_id, ip, person_version, person_disabled_at, person_deleted_at, person_grants_revoked_before, client_version, client_grants_revoked_before, idle_deadline, last_used_at
 FROM grant_keys
-WHERE reuse_class = $1 AND used_hour < CAST($2 AS bigint) AND (used_hour, id) < (CAST($3 AS bigint), CAST($4 AS text))
-  AND (CAST($5 AS text) IS NULL OR client_id = $5)
+WHERE reuse_class = $1 AND (used_hour, id) < (CAST($2 AS bigint), CAST($3 AS text))
+  AND (CAST($4 AS text) IS NULL OR client_id = $4)
 ORDER BY used_hour DESC, id DESC
-LIMIT $6
+LIMIT $5
 `
 
 type LastUsedByReuseParams struct {
 	ReuseClass *string
-	Below      int64
 	Key        int64
 	ID         string
 	ClientID   *string
@@ -408,7 +405,6 @@ type LastUsedByReuseParams struct {
 func (q *Queries) LastUsedByReuse(ctx context.Context, arg LastUsedByReuseParams) ([]GrantKey, error) {
 	rows, err := q.db.QueryContext(ctx, lastUsedByReuse,
 		arg.ReuseClass,
-		arg.Below,
 		arg.Key,
 		arg.ID,
 		arg.ClientID,
@@ -458,14 +454,13 @@ func (q *Queries) LastUsedByReuse(ctx context.Context, arg LastUsedByReuseParams
 const lastUsedByState = `-- name: LastUsedByState :many
 SELECT id, person_id, client_id, state, created_at, used_hour, ends_at, revoked_at, reuse_class, bulk_id, ip, person_version, person_disabled_at, person_deleted_at, person_grants_revoked_before, client_version, client_grants_revoked_before, idle_deadline, last_used_at
 FROM grant_keys
-WHERE state = $1 AND used_hour < CAST($2 AS bigint) AND (used_hour, id) < (CAST($3 AS bigint), CAST($4 AS text))
+WHERE state = $1 AND (used_hour, id) < (CAST($2 AS bigint), CAST($3 AS text))
 ORDER BY used_hour DESC, id DESC
-LIMIT $5
+LIMIT $4
 `
 
 type LastUsedByStateParams struct {
 	State string
-	Below int64
 	Key   int64
 	ID    string
 	Lim   int32
@@ -474,7 +469,6 @@ type LastUsedByStateParams struct {
 func (q *Queries) LastUsedByState(ctx context.Context, arg LastUsedByStateParams) ([]GrantKey, error) {
 	rows, err := q.db.QueryContext(ctx, lastUsedByState,
 		arg.State,
-		arg.Below,
 		arg.Key,
 		arg.ID,
 		arg.Lim,
@@ -523,15 +517,14 @@ func (q *Queries) LastUsedByState(ctx context.Context, arg LastUsedByStateParams
 const longUnusedByClientState = `-- name: LongUnusedByClientState :many
 SELECT id, person_id, client_id, state, created_at, used_hour, ends_at, revoked_at, reuse_class, bulk_id, ip, person_version, person_disabled_at, person_deleted_at, person_grants_revoked_before, client_version, client_grants_revoked_before, idle_deadline, last_used_at
 FROM grant_keys
-WHERE client_id = $1 AND state = $2 AND used_hour < CAST($3 AS bigint) AND (used_hour, id) > (CAST($4 AS bigint), CAST($5 AS text))
+WHERE client_id = $1 AND state = $2 AND (used_hour, id) > (CAST($3 AS bigint), CAST($4 AS text))
 ORDER BY used_hour, id
-LIMIT $6
+LIMIT $5
 `
 
 type LongUnusedByClientStateParams struct {
 	ClientID string
 	State    string
-	Below    int64
 	Key      int64
 	ID       string
 	Lim      int32
@@ -541,7 +534,6 @@ func (q *Queries) LongUnusedByClientState(ctx context.Context, arg LongUnusedByC
 	rows, err := q.db.QueryContext(ctx, longUnusedByClientState,
 		arg.ClientID,
 		arg.State,
-		arg.Below,
 		arg.Key,
 		arg.ID,
 		arg.Lim,
@@ -590,15 +582,14 @@ func (q *Queries) LongUnusedByClientState(ctx context.Context, arg LongUnusedByC
 const longUnusedByReuse = `-- name: LongUnusedByReuse :many
 SELECT id, person_id, client_id, state, created_at, used_hour, ends_at, revoked_at, reuse_class, bulk_id, ip, person_version, person_disabled_at, person_deleted_at, person_grants_revoked_before, client_version, client_grants_revoked_before, idle_deadline, last_used_at
 FROM grant_keys
-WHERE reuse_class = $1 AND used_hour < CAST($2 AS bigint) AND (used_hour, id) > (CAST($3 AS bigint), CAST($4 AS text))
-  AND (CAST($5 AS text) IS NULL OR client_id = $5)
+WHERE reuse_class = $1 AND (used_hour, id) > (CAST($2 AS bigint), CAST($3 AS text))
+  AND (CAST($4 AS text) IS NULL OR client_id = $4)
 ORDER BY used_hour, id
-LIMIT $6
+LIMIT $5
 `
 
 type LongUnusedByReuseParams struct {
 	ReuseClass *string
-	Below      int64
 	Key        int64
 	ID         string
 	ClientID   *string
@@ -608,7 +599,6 @@ type LongUnusedByReuseParams struct {
 func (q *Queries) LongUnusedByReuse(ctx context.Context, arg LongUnusedByReuseParams) ([]GrantKey, error) {
 	rows, err := q.db.QueryContext(ctx, longUnusedByReuse,
 		arg.ReuseClass,
-		arg.Below,
 		arg.Key,
 		arg.ID,
 		arg.ClientID,
@@ -658,14 +648,13 @@ func (q *Queries) LongUnusedByReuse(ctx context.Context, arg LongUnusedByReusePa
 const longUnusedByState = `-- name: LongUnusedByState :many
 SELECT id, person_id, client_id, state, created_at, used_hour, ends_at, revoked_at, reuse_class, bulk_id, ip, person_version, person_disabled_at, person_deleted_at, person_grants_revoked_before, client_version, client_grants_revoked_before, idle_deadline, last_used_at
 FROM grant_keys
-WHERE state = $1 AND used_hour < CAST($2 AS bigint) AND (used_hour, id) > (CAST($3 AS bigint), CAST($4 AS text))
+WHERE state = $1 AND (used_hour, id) > (CAST($2 AS bigint), CAST($3 AS text))
 ORDER BY used_hour, id
-LIMIT $5
+LIMIT $4
 `
 
 type LongUnusedByStateParams struct {
 	State string
-	Below int64
 	Key   int64
 	ID    string
 	Lim   int32
@@ -674,7 +663,6 @@ type LongUnusedByStateParams struct {
 func (q *Queries) LongUnusedByState(ctx context.Context, arg LongUnusedByStateParams) ([]GrantKey, error) {
 	rows, err := q.db.QueryContext(ctx, longUnusedByState,
 		arg.State,
-		arg.Below,
 		arg.Key,
 		arg.ID,
 		arg.Lim,

@@ -222,3 +222,29 @@ func TestEveryKindOfClientCanBeRegistered(t *testing.T) {
 		t.Error("a kind that does not exist")
 	}
 }
+
+func TestAClientWhoseAPIIsGoneCanStillBeChanged(t *testing.T) {
+	w := newWorld(t, inMemory(t))
+	defer w.close()
+	ctx := context.Background()
+	api := &oauth.API{Resource: "https://gone.test/", Name: "Gone", Scope: oauth.Scope{"gone:read"}}
+	_, _, err := oauth.RegisterAPI(ctx, w.db, api, epoch, adminAnn)
+	w.ok(err)
+	c := oauth.Client{ID: "reader", Name: "Reader", AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://reader.test/cb"}, Scope: oauth.Scope{"openid", "gone:read"}}
+	_, err = oauth.RegisterClient(ctx, w.db, &c, epoch, adminAnn)
+	w.ok(err)
+	w.ok(w.db.DeleteAPI(ctx, api.Resource, audit.Event{At: epoch, Kind: audit.APIDeleted, Origin: adminAnn, Result: "ok"}))
+
+	disabled, err := oauth.ChangeClient(ctx, w.db, "reader", func(c *oauth.Client) error { at := epoch; c.DisabledAt = &at; return nil }, epoch, adminAnn)
+	if err != nil || disabled.DisabledAt == nil {
+		t.Errorf("disable: %v", err)
+	}
+
+	_, err = oauth.ChangeClient(ctx, w.db, "reader", func(c *oauth.Client) error { c.Scope = oauth.Scope{"openid"}; return nil }, epoch, adminAnn)
+	w.ok(err)
+	_, err = oauth.ChangeClient(ctx, w.db, "reader", func(c *oauth.Client) error { c.Scope = oauth.Scope{"openid", "gone:read"}; return nil }, epoch, adminAnn)
+	var refused *oauth.Error
+	if !errors.As(err, &refused) || refused.Code != oauth.InvalidClientMetadata {
+		t.Errorf("a scope of nobody was taken on again: %v", err)
+	}
+}

@@ -39,7 +39,7 @@ func RegisterClient(ctx context.Context, store Store, c *Client, now time.Time, 
 	if !c.Public() {
 		secret = c.newSecret(now)
 	}
-	if err := validateClient(ctx, store, c); err != nil {
+	if err := validateClient(ctx, store, c, nil); err != nil {
 		return "", err
 	}
 	event := audit.Event{At: now, Kind: audit.ClientCreated, Origin: by, ClientID: c.ID, Result: "ok", Detail: audit.Details(c.facts()...)}
@@ -49,8 +49,9 @@ func RegisterClient(ctx context.Context, store Store, c *Client, now time.Time, 
 	return secret, nil
 }
 
-// validateClient adds to [Client.Validate] what only the store knows: the scopes that exist.
-func validateClient(ctx context.Context, store Store, c *Client) error {
+// validateClient adds to [Client.Validate] what only the store knows: the scopes that exist. What the client held before may
+// stay, although its API is gone meanwhile: else nobody could so much as disable it.
+func validateClient(ctx context.Context, store Store, c *Client, held Scope) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func validateClient(ctx context.Context, store Store, c *Client) error {
 	}
 	known := (&registry{apis: apis}).known()
 	for _, token := range c.Scope {
-		if !known.Has(token) {
+		if !known.Has(token) && !held.Has(token) {
 			return refuse(InvalidClientMetadata, fmt.Sprintf("scope: %s is not a scope of this server; an API must own it (known: %s)", printable(token), known))
 		}
 	}
@@ -101,7 +102,7 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 			}
 		}
 		c.UpdatedAt = now
-		if err := validateClient(ctx, store, c); err != nil {
+		if err := validateClient(ctx, store, c, before.Scope); err != nil {
 			return nil, err
 		}
 		event := audit.Event{At: now, Kind: kind, Origin: by, ClientID: c.ID, Result: "ok", Detail: c.changed(&before)}

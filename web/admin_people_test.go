@@ -178,10 +178,11 @@ func TestActsOnAPersonDoWhatTheySayAndAreLogged(t *testing.T) {
 		if c.act == "end-sessions" {
 			alice.signIn("U1")
 		}
-		if a := root.get(path + "/" + c.act); a.status != 200 || !strings.Contains(a.body, c.asks) {
+		a := root.get(path + "/" + c.act)
+		if a.status != 200 || !strings.Contains(a.body, c.asks) {
 			t.Errorf("%s asks: %d %s", c.act, a.status, a.body)
 		}
-		a := root.follow(root.post(path+"/"+c.act, nil))
+		a = root.follow(root.post(path+"/"+c.act, hiddenFields(a.body, path+"/"+c.act)))
 		if a.status != 200 || !strings.Contains(a.body, c.says) {
 			t.Errorf("%s: %d lacks %q", c.act, a.status, c.says)
 		}
@@ -212,6 +213,39 @@ func TestActsOnAPersonDoWhatTheySayAndAreLogged(t *testing.T) {
 	}
 	if a := root.post(path+"/role", nil); a.status != http.StatusNotFound {
 		t.Errorf("an act on a deleted person: %d", a.status)
+	}
+}
+
+func TestARoleIsChangedToWhatTheAdminWasAsked(t *testing.T) {
+	s := newSite(t)
+	root := s.admin(t)
+	path := "/admin/people/" + s.person["U1"].ID + "/role"
+	role := func() account.Role {
+		p, err := s.people.Find(context.Background(), s.person["U1"].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Role
+	}
+
+	for _, asked := range []string{"admin", "person"} {
+		form := hiddenFields(root.get(path).body, path)
+		if a := root.post(path, form); a.status != http.StatusSeeOther || form.Get("role") != asked || string(role()) != asked {
+			t.Errorf("%s: %d, %v, now %s", asked, a.status, form, role())
+		}
+		if a := root.follow(root.post(path, form)); !strings.Contains(a.body, "It was so already") || string(role()) != asked {
+			t.Errorf("%s, sent twice: %d, now %s", asked, a.status, role())
+		}
+	}
+	for _, other := range []url.Values{nil, {"role": {"owner"}}} {
+		if a := root.post(path, other); a.status != http.StatusUnprocessableEntity || role() != account.RolePerson {
+			t.Errorf("%v: %d, now %s", other, a.status, role())
+		}
+	}
+	for _, form := range []string{"/admin/people/new", "/admin/people/invite"} {
+		if a := root.post(form, url.Values{"email": {"owner@example.com"}, "name": {"Owner"}, "password": {otherPassword}, "role": {"owner"}}); a.status != http.StatusUnprocessableEntity {
+			t.Errorf("a role that is none at %s: %d", form, a.status)
+		}
 	}
 }
 
@@ -251,7 +285,7 @@ func TestTheLastAdminStays(t *testing.T) {
 		if a := root.get(path + "/" + act); a.status != 200 || !strings.Contains(a.body, "This is you") {
 			t.Errorf("%s does not say what follows: %d", act, a.status)
 		}
-		if a := root.post(path+"/"+act, nil); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "last admin") {
+		if a := root.post(path+"/"+act, url.Values{"role": {"person"}}); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "last admin") {
 			t.Errorf("%s: %d", act, a.status)
 		}
 	}
@@ -260,7 +294,7 @@ func TestTheLastAdminStays(t *testing.T) {
 	}
 	// With another one, it is done, and ends here at once.
 	s.addAdmin("ADM2", "second@example.com")
-	if a := root.follow(root.post(path+"/role", nil)); a.status != http.StatusSeeOther && a.status != http.StatusForbidden {
+	if a := root.follow(root.post(path+"/role", url.Values{"role": {"person"}})); a.status != http.StatusSeeOther && a.status != http.StatusForbidden {
 		t.Errorf("%d", a.status)
 	}
 	if a := root.get("/admin/people"); a.status != http.StatusSeeOther {

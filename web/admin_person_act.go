@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"regrant/app/account"
@@ -16,7 +17,7 @@ import (
 type personAct struct {
 	path   string
 	asks   func(t *view.Text, name string, p account.PersonEntry, sessions int) view.Confirm
-	does   func(ctx context.Context, p account.PersonEntry, by audit.Origin, now time.Time) error
+	does   func(ctx context.Context, p account.PersonEntry, form url.Values, by audit.Origin, now time.Time) error
 	done   func(p account.PersonEntry) string // key of the notice
 	notice string                             // a sentence for who does it to themselves
 	gone   bool                               // the person's page is not there afterwards
@@ -36,52 +37,45 @@ func (s *Server) personActs() []personAct {
 				}
 				return "done.person_promoted"
 			},
-			does: func(ctx context.Context, p account.PersonEntry, by audit.Origin, now time.Time) error {
-				return s.people.ChangeRole(ctx, p.ID, otherRole(p.Role), by, now)
+			does: func(ctx context.Context, p account.PersonEntry, form url.Values, by audit.Origin, now time.Time) error {
+				return s.people.ChangeRole(ctx, p.ID, account.Role(form.Get("role")), by, now) // what was asked, whatever the role is by now
 			},
 			notice: "admin.act.self_role",
 		},
 		{
 			path: "disable", asks: asksDisable, done: always("done.person_disabled"), notice: "admin.act.self_out",
-			does: func(ctx context.Context, p account.PersonEntry, by audit.Origin, now time.Time) error {
+			does: func(ctx context.Context, p account.PersonEntry, _ url.Values, by audit.Origin, now time.Time) error {
 				return s.people.Disable(ctx, p.ID, by, now)
 			},
 		},
 		{
 			path: "delete", asks: asksDelete, done: always("done.person_deleted"), notice: "admin.act.self_out", gone: true,
-			does: func(ctx context.Context, p account.PersonEntry, by audit.Origin, now time.Time) error {
+			does: func(ctx context.Context, p account.PersonEntry, _ url.Values, by audit.Origin, now time.Time) error {
 				return s.people.Delete(ctx, p.ID, by, now)
 			},
 		},
 		{
 			path: "expire-password", asks: asksExpire, done: always("done.password_expired"), notice: "admin.act.self_again",
-			does: func(ctx context.Context, p account.PersonEntry, by audit.Origin, now time.Time) error {
+			does: func(ctx context.Context, p account.PersonEntry, _ url.Values, by audit.Origin, now time.Time) error {
 				return s.people.ExpirePassword(ctx, p.ID, by, now)
 			},
 		},
 		{
 			path: "end-sessions", asks: asksEndSessions, done: always("done.sessions_ended"), notice: "admin.act.self_again",
-			does: func(ctx context.Context, p account.PersonEntry, by audit.Origin, now time.Time) error {
+			does: func(ctx context.Context, p account.PersonEntry, _ url.Values, by audit.Origin, now time.Time) error {
 				_, err := s.people.EndOtherSessions(ctx, p.ID, "", by, now)
 				return err
 			},
 		},
 		{
 			path: "revoke-grants", asks: asksRevoke, done: always("done.grants_revoked"),
-			does: func(ctx context.Context, p account.PersonEntry, by audit.Origin, now time.Time) error {
+			does: func(ctx context.Context, p account.PersonEntry, _ url.Values, by audit.Origin, now time.Time) error {
 				e := audit.Event{At: now, Kind: audit.GrantRevoked, Origin: by, PersonID: p.ID, Result: "ok", Detail: audit.Details("grants", "all", "reason", string(oauth.RevokedAdmin))}
 				_, err := s.store.RevokeGrantsOf(ctx, p.ID, "", oauth.RevokedAdmin, now, e)
 				return err
 			},
 		},
 	}
-}
-
-func otherRole(r account.Role) account.Role {
-	if r == account.RoleAdmin {
-		return account.RolePerson
-	}
-	return account.RoleAdmin
 }
 
 // showPersonAct asks before an act, and says what it ends.
@@ -115,9 +109,12 @@ func (s *Server) doPersonAct(act personAct) adminHandler {
 		if !ok {
 			return
 		}
-		err := act.does(r.Context(), e, s.byAdmin(r, a), s.now())
+		err := act.does(r.Context(), e, r.PostForm, s.byAdmin(r, a), s.now())
 		back := "/admin/people/" + e.ID
+		var wrong *account.InvalidError
 		switch {
+		case errors.As(err, &wrong): // a form that is not ours
+			s.askPersonAct(w, r, a, act, e, http.StatusUnprocessableEntity, "")
 		case errors.Is(err, account.ErrLastAdmin):
 			s.askPersonAct(w, r, a, act, e, http.StatusUnprocessableEntity, s.frame(r).Text.T("admin.act.last_admin"))
 		case errors.Is(err, account.ErrDisabled), errors.Is(err, account.ErrUnchanged):

@@ -10,12 +10,12 @@ import (
 func asksRole(t *view.Text, name string, p account.PersonEntry, sessions int) view.Confirm {
 	if p.Role == account.RoleAdmin {
 		return view.Confirm{
-			Title: t.T("admin.act.demote_title", "Name", name), Submit: t.T("admin.person.demote"),
+			Title: t.T("admin.act.demote_title", "Name", name), Submit: t.T("admin.person.demote"), Hidden: map[string]string{"role": string(account.RolePerson)},
 			Consequences: []string{t.T("admin.act.demote_pages"), t.N("admin.act.sessions", sessions), t.T("admin.act.links")},
 		}
 	}
 	return view.Confirm{
-		Title: t.T("admin.act.promote_title", "Name", name), Submit: t.T("admin.person.promote"),
+		Title: t.T("admin.act.promote_title", "Name", name), Submit: t.T("admin.person.promote"), Hidden: map[string]string{"role": string(account.RoleAdmin)},
 		Consequences: []string{t.T("admin.act.promote_pages"), t.N("admin.act.sessions", sessions)},
 	}
 }

@@ -70,6 +70,7 @@ func (s *Server) typedWrong(r *http.Request, err error) (wrong fieldErrors, ok b
 	switch {
 	case errors.As(err, &password):
 		wrong.password = passwordProblem(text, password)
+	case errors.As(err, &invalid) && invalid.Field == "role": // a form that is not ours
 	case errors.As(err, &invalid) && invalid.Field == "name":
 		wrong.name = text.T("name.invalid")
 	case errors.As(err, &invalid) && invalid.Key == "email.domain":

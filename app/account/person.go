@@ -2,7 +2,6 @@ package account
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -53,8 +52,8 @@ var (
 
 // InvalidError says what is wrong with a value that somebody typed. Key is its text in the message catalogue.
 type InvalidError struct {
-	Field string // "email" or "name"
-	Key   string // for example "email.invalid"
+	Field string // "email", "name" or "role"
+	Key   string // for example "email.invalid"; a role is not typed but chosen, so "role.unknown" has no text
 }
 
 func (e *InvalidError) Error() string { return "account: " + e.Field + " is not acceptable: " + e.Key }
@@ -96,10 +95,10 @@ func ParseName(s string) (string, error) {
 	return name, nil
 }
 
-// ParseRole returns the role of that name.
+// ParseRole returns the role of that name, or an [InvalidError] if there is none.
 func ParseRole(s string) (Role, error) {
 	if r := Role(s); slices.Contains([]Role{RolePerson, RoleAdmin}, r) {
 		return r, nil
 	}
-	return "", fmt.Errorf("account: there is no role %q", s)
+	return "", &InvalidError{Field: "role", Key: "role.unknown"}
 }

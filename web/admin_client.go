@@ -13,7 +13,7 @@ import (
 // adminClients are the pages of the applications.
 func (s *Server) adminClients(area *adminArea) {
 	area.page("/admin/clients", s.showClients)
-	area.form("/admin/clients/new", s.showNewClient, s.createClient)
+	area.danger("/admin/clients/new", s.showNewClient, s.createClient)
 	area.page("/admin/clients/{id}", s.ofClient(s.showClient))
 	area.form("/admin/clients/{id}/settings", s.ofClient(s.showClientSettings), s.ofClient(s.changeClient))
 	area.page("/admin/clients/{id}/policy", s.ofClient(s.showClientPolicy))

@@ -60,6 +60,28 @@ func TestWEB_40_AProofIsFreshForFiveMinutesAndOfThisSession(t *testing.T) {
 	}
 }
 
+func TestWEB_40_WhatGivesPowerAsksForAProof(t *testing.T) {
+	s := newSite(t)
+	root := s.admin(t)
+	// An application can get tokens, and an address that counts as verified is who somebody is to every application.
+	pages := []string{"/admin/clients/new", "/admin/people/" + s.person["U1"].ID + "/edit", "/admin/people/new", "/admin/people/invite"}
+	for _, page := range pages {
+		if a := root.get(page); a.status != http.StatusOK {
+			t.Errorf("right after the sign-in: %s %d", page, a.status)
+		}
+	}
+	s.clock.jump(5 * time.Minute)
+	for _, page := range pages {
+		want := "/admin/confirm?return=" + url.QueryEscape(page)
+		if a := root.get(page); a.status != http.StatusSeeOther || a.header.Get("Location") != want {
+			t.Errorf("GET %s: %d %s", page, a.status, a.header.Get("Location"))
+		}
+		if a := root.post(page, nil); a.status != http.StatusSeeOther || a.header.Get("Location") != want {
+			t.Errorf("POST %s: %d %s", page, a.status, a.header.Get("Location"))
+		}
+	}
+}
+
 func TestWEB_40_AStolenTokenOfBeforeTheProofIsDead(t *testing.T) {
 	s := newSite(t)
 	root := s.admin(t)

@@ -20,7 +20,7 @@ func (s *Server) adminPeople(area *adminArea) {
 	area.danger("/admin/people/new", s.showNewPerson, s.newPerson)
 
 	area.page("/admin/people/{id}", s.showPerson)
-	area.form("/admin/people/{id}/edit", s.showProfile, s.changeProfile)
+	area.danger("/admin/people/{id}/edit", s.showProfile, s.changeProfile)
 	area.act("/admin/people/{id}/enable", s.enablePerson)
 	area.danger("/admin/people/{id}/reset-link", s.showResetLink, s.makeResetLink)
 	area.danger("/admin/people/{id}/sessions/{session}/end", s.showEndSession, s.endSession)

@@ -100,13 +100,14 @@ func (s *Server) brandFile(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// picture gives the logo with that hash, from memory when it was asked for before.
+// picture gives the logo with that hash, from memory when it was asked for before; nil when another one has taken its place since
+// the settings were read. Browsers keep what they get under this name for ever.
 func (s *siteSettings) picture(ctx context.Context, hash string) ([]byte, error) {
 	if l := s.logo.Load(); l != nil && l.hash == hash {
 		return l.png, nil
 	}
 	png, err := s.store.Logo(ctx)
-	if err != nil || png == nil {
+	if err != nil || settings.LogoHash(png) != hash {
 		return nil, err
 	}
 	s.logo.Store(&logo{hash, png})

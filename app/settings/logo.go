@@ -51,7 +51,8 @@ func NormalLogo(file []byte) ([]byte, *FieldError) {
 	return out.Bytes(), nil
 }
 
-func logoHash(png []byte) string {
+// LogoHash names a logo by what it holds, as [Settings].Logo does.
+func LogoHash(png []byte) string {
 	sum := sha256.Sum256(png)
 	return hex.EncodeToString(sum[:8])
 }

@@ -179,7 +179,7 @@ func Save(ctx context.Context, store Store, next Settings, logo LogoChange, now 
 		if image, bad = NormalLogo(logo.PNG); bad != nil {
 			wrong = append(wrong, *bad)
 		} else {
-			next.Logo = logoHash(image)
+			next.Logo = LogoHash(image)
 		}
 	}
 	if wrong != nil {

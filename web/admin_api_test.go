@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"context"
+	"errors"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -189,5 +192,31 @@ func TestOnlyAdminsAndOwnFormsTouchAPIs(t *testing.T) {
 	}
 	if a := adm.get("/admin/apis/api-nothing"); a.status != 404 {
 		t.Errorf("an unknown one: %d", a.status)
+	}
+}
+
+// forgetfulAPIs is a store that cannot read the APIs any more once down.
+type forgetfulAPIs struct {
+	oauth.Store
+	down *atomic.Bool
+}
+
+func (f forgetfulAPIs) APIs(ctx context.Context) ([]oauth.API, error) {
+	if f.down.Load() {
+		return nil, errors.New("disk on fire")
+	}
+	return f.Store.APIs(ctx)
+}
+
+func TestTheSecretOfAnAPIIsShownThoughTheEngineCannotReload(t *testing.T) {
+	var down atomic.Bool
+	s := newSite(t, siteOptions{store: func(store oauth.Store) oauth.Store { return forgetfulAPIs{store, &down} }})
+	adm := s.admin(t)
+	down.Store(true)
+
+	a := adm.post("/admin/apis/new", url.Values{"uri": {"https://new.test"}, "name": {"New"}, "scope": {"new.read"}})
+
+	if a.status != 200 || !apiSecret.MatchString(a.body) {
+		t.Errorf("%d, and the secret is lost", a.status)
 	}
 }

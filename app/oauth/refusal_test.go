@@ -99,3 +99,18 @@ func TestWhatIsAnsweredAllocatesNothingForRefusals(t *testing.T) {
 		t.Errorf("%v allocations", allocated)
 	}
 }
+
+func TestWEB_46_ARefusalHoldsNoSecretOfAnyKind(t *testing.T) {
+	s := &Server{behind: newBehind(), clock: newTestClock()}
+	for _, secret := range []string{"rgr1_a1", "rga1_b2", "rgc1_c3", "rgs1_d4", "rgl1_E5"} {
+		_ = s.remember(PathToken, &Client{ID: "c"}, audit.Origin{}, refusef(UnsupportedGrantType, "No.", "grant_type=%s", secret))
+	}
+	if len(s.behind.pending.Refusals) != 5 {
+		t.Fatal(s.behind.pending.Refusals)
+	}
+	for _, f := range s.behind.pending.Refusals {
+		if f.Detail != "grant_type=…" {
+			t.Error(f.Detail)
+		}
+	}
+}

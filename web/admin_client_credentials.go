@@ -21,12 +21,7 @@ func (s *Server) showClientCredentials(w http.ResponseWriter, r *http.Request, a
 	page := view.AdminClientCredentials{
 		AdminFrame: frame, ClientHead: clientHead(frame.Text, c, "credentials"), Public: c.Public(), Method: string(c.AuthMethod), Now: s.now(),
 	}
-	if c.Secret != nil {
-		page.Secrets = append(page.Secrets, view.ClientSecretRow{Hint: c.Secret.Hint, Created: c.Secret.CreatedAt})
-	}
-	if old := c.OldSecret; old.Living(s.now()) {
-		page.Secrets = append(page.Secrets, view.ClientSecretRow{Hint: old.Hint, Created: old.CreatedAt, Ends: old.EndsAt})
-	}
+	page.Secrets = secretRows(c, s)
 	s.showPage(w, r, http.StatusOK, false, page)
 }
 

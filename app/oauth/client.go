@@ -70,8 +70,8 @@ func (c *Client) Validate() error {
 	if err := validClientID(c.ID); err != nil {
 		return err
 	}
-	if strings.TrimSpace(c.Name) == "" || len(c.Name) > 200 {
-		return bad("client_name: must be 1 to 200 characters long")
+	if !validName(c.Name) {
+		return bad("client_name: must be 1 to 200 characters that can be seen, on one line")
 	}
 	switch c.AuthMethod {
 	case AuthBasic, AuthPost, AuthNone:

@@ -24,8 +24,8 @@ func (a *API) Validate() error {
 	if _, err := canonicalResource(a.Resource); err != nil {
 		return refuse(InvalidClientMetadata, "uri: must be an absolute https or http URI without a fragment, as RFC 8707 section 2 asks")
 	}
-	if strings.TrimSpace(a.Name) == "" || len(a.Name) > 200 {
-		return refuse(InvalidClientMetadata, "name: must be 1 to 200 characters long")
+	if !validName(a.Name) {
+		return refuse(InvalidClientMetadata, "name: must be 1 to 200 characters that can be seen, on one line")
 	}
 	for _, s := range a.Scope {
 		if standardScopes.Has(s) {

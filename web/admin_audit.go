@@ -223,7 +223,7 @@ func (s *Server) lastCheck(ctx context.Context, t *view.Text) (*view.AuditCheck,
 	if err != nil {
 		return nil, err
 	}
-	n := &eventNames{s: s, t: t, people: map[string]view.Party{}, clients: map[string]view.Party{}}
+	n := s.names(t)
 	by, err := n.person(ctx, c.By)
 	return &view.AuditCheck{
 		At: c.At, By: by, Events: int(c.Events), From: c.From, To: c.To, Last: strconv.FormatInt(c.Last, 10), Hash: hex.EncodeToString(c.Hash),

@@ -106,7 +106,7 @@ var resultTexts = map[string]string{
 
 // eventTexts puts events into words. The names are those of today; whoever is gone goes by id.
 func (s *Server) eventTexts(ctx context.Context, t *view.Text, events []audit.Event) ([]view.Event, error) {
-	n := &eventNames{s: s, t: t, people: map[string]view.Party{}, clients: map[string]view.Party{}}
+	n := s.names(t)
 	texts := make([]view.Event, len(events))
 	for i, e := range events {
 		var err error

@@ -56,7 +56,7 @@ func newDemoTab(t *testing.T) *demoTab {
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(ctx, chromedp.WithErrorf(t.Logf))
 	t.Cleanup(closeTab)
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	t.Cleanup(cancel)
 	b := &demoTab{t: t, ctx: ctx}
 	b.do(chromedp.Navigate("about:blank"))

@@ -186,7 +186,7 @@ func (s *Server) secretAttention(ctx context.Context, t *view.Text, now time.Tim
 		if c.DisabledAt != nil || old == nil || old.EndsAt == nil || !now.Before(*old.EndsAt) || old.EndsAt.Sub(now) > secretEndsSeen {
 			continue
 		}
-		all = append(all, view.Attention{Tone: "warning", Badge: t.T("admin.overview.badge.secret"), URL: "/admin/clients/" + url.PathEscape(c.ID), Link: t.T("admin.overview.client"),
+		all = append(all, view.Attention{Tone: "warning", Badge: t.T("admin.overview.badge.secret"), URL: "/admin/clients/" + url.PathEscape(c.ID) + "/credentials", Link: t.T("admin.overview.client"),
 			Text: t.T("admin.overview.secret", "Client", c.Name, "Duration", t.Duration(coarse(old.EndsAt.Sub(now)))), Note: t.T("admin.overview.secret_note")})
 	}
 	if more := len(all) - secretsShown; more > 0 {

@@ -22,6 +22,9 @@ func (s *Server) adminRefusals(area *adminArea) {
 // refusalsOnPage is how many refusals a page lists.
 const refusalsOnPage = 50
 
+// requestID reads a request id as people paste it: in quotes, in small letters, with space around it.
+func requestID(pasted string) string { return strings.ToUpper(strings.Trim(pasted, " \t\r\n\"'`")) }
+
 // showRefusals lists refusals, and explains the one whose request id is given.
 func (s *Server) showRefusals(w http.ResponseWriter, r *http.Request, a *admin) {
 	page, err := s.refusalsPage(w, r, a)
@@ -30,7 +33,7 @@ func (s *Server) showRefusals(w http.ResponseWriter, r *http.Request, a *admin) 
 		return
 	}
 	q := r.URL.Query()
-	if page.RequestID = strings.TrimSpace(q.Get("request_id")); page.RequestID == "" {
+	if page.RequestID = requestID(q.Get("request_id")); page.RequestID == "" {
 		if q.Has("request_id") {
 			page.RequestError = page.Text.T("admin.refusal.by_request.missing")
 		}

@@ -135,7 +135,7 @@ func TestEachRefusalIsFoundByItsRequestId(t *testing.T) {
 	}
 	for _, c := range cases[:1] {
 		a := c.do()
-		page := adm.get("/admin/refusals?request_id=" + a.header.Get("X-Request-Id"))
+		page := adm.get("/admin/refusals?request_id=" + url.QueryEscape(` "`+strings.ToLower(a.header.Get("X-Request-Id"))+`" `))
 		if page.status != 200 || !strings.Contains(page.body, "generation 0, but generation 2 was current") || !strings.Contains(page.body, "multi-process") {
 			t.Errorf("%d %s", page.status, page.body)
 		}

@@ -23,6 +23,7 @@ func (s *Server) policyEffect(ctx context.Context, t *view.Text, c *oauth.Client
 
 // effectTexts are the sentences of each kind of effect: for none, and for some.
 var effectTexts = map[oauth.EffectKind][2]string{
+	oauth.EffectIdleTooShort:    {"admin.effect.idle_too_short"},
 	oauth.EffectIdleRefused:     {"admin.effect.idle_refused.none", "admin.effect.idle_refused.some"},
 	oauth.EffectGraceReuse:      {"admin.effect.grace_reuse.none", "admin.effect.grace_reuse.some"},
 	oauth.EffectGraceRefused:    {"admin.effect.grace_refused.none", "admin.effect.grace_refused.some"},

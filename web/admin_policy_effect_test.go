@@ -11,7 +11,7 @@ import (
 func TestEveryEffectOfAPolicyHasItsWords(t *testing.T) {
 	text := view.NewCatalogue().For("en")
 	kinds := []oauth.EffectKind{
-		oauth.EffectIdleRefused, oauth.EffectIdleLonger, oauth.EffectGraceReuse, oauth.EffectGraceRefused, oauth.EffectGraceAbsorbed,
+		oauth.EffectIdleTooShort, oauth.EffectIdleRefused, oauth.EffectIdleLonger, oauth.EffectGraceReuse, oauth.EffectGraceRefused, oauth.EffectGraceAbsorbed,
 		oauth.EffectAbsoluteOlder, oauth.EffectAbsoluteLonger, oauth.EffectRotationOff, oauth.EffectRotationOn, oauth.EffectReuseReported,
 		oauth.EffectReuseRevoked, oauth.EffectAccessToken, oauth.EffectNothingMeasured,
 	}

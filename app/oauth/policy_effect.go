@@ -14,6 +14,7 @@ type EffectKind string
 
 // The kinds of effects. Those that begin with "unknown" say that the counters cannot tell.
 const (
+	EffectIdleTooShort    EffectKind = "idle_too_short"   // the refresh token ends before the access token does: every app is too late
 	EffectIdleRefused     EffectKind = "idle_refused"     // N of Of refreshes came after a longer rest than the new idle lifetime
 	EffectIdleLonger      EffectKind = "unknown_idle"     // nobody counts the apps that did not come back in time
 	EffectGraceReuse      EffectKind = "grace_reuse"      // N of Of replays would have been reuse
@@ -87,6 +88,9 @@ func policyEffects(h Histograms, total Count, from, to Policy) []PolicyEffect {
 		}
 		n, exact := h.between(bounds, low, high)
 		add(PolicyEffect{Kind: kind, N: n, Of: h.Total(), About: !exact})
+	}
+	if to.Idle <= to.AccessTokenLifetime {
+		add(PolicyEffect{Kind: EffectIdleTooShort})
 	}
 	switch {
 	case to.Idle < from.Idle:

@@ -206,7 +206,10 @@ func (a *acting) later() time.Duration {
 // hour is long after every window, and within the idle lifetime unless that is very short.
 func (a *acting) hour() time.Duration { return min(time.Hour, a.client.Policy.Idle/4) }
 
-func (a *acting) plainRefresh() { a.refresh(ActRefresh, a.later(), a.app, rehearsalApp) }
+// plainRefresh comes when the access token has expired, whatever the policy makes of that.
+func (a *acting) plainRefresh() {
+	a.refresh(ActRefresh, a.client.Policy.AccessTokenLifetime, a.app, rehearsalApp)
+}
 
 func (a *acting) twoAtOnce() {
 	if a.err != nil {

@@ -171,3 +171,11 @@ func TestARehearsalEndsWithItsRequest(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+func TestARehearsalRefreshesWhenTheAccessTokenHasExpired(t *testing.T) {
+	scenes := rehearse(t, "standard", func(p *oauth.Policy) { p.Idle = time.Minute })
+
+	if scene, played := scenes[oauth.SceneRefresh]; !played || scene.SignedIn || scene.Steps[0].Err == nil {
+		t.Errorf("an app whose sign-in rests longer than it may: %+v", scene)
+	}
+}

@@ -19,8 +19,8 @@ const MaxChosen = 1_000
 // took. Their size follows what the machine does in bulkAim.
 const (
 	bulkLeast = 10
-	bulkMost  = 200
-	bulkAim   = 15 * time.Millisecond
+	bulkMost  = 60
+	bulkAim   = 8 * time.Millisecond
 )
 
 // ErrTooBroad says that a search fits more than can be looked at, so that "all that match" would leave some out.

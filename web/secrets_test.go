@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -280,7 +281,11 @@ func logInjection(t *testing.T) {
 		for _, parameter := range []string{"grant_type", "scope", "resource", "client_id", "refresh_token", "code"} {
 			s.post("/token", "CB", url.Values{"grant_type": {"refresh_token"}, parameter: {text}})
 		}
-		s.change("CX", func(c *oauth.Client) { c.Name = "n" + name })
+		// A name that hides something is refused, and what stands in the log of that is looked at as well.
+		_, err := oauth.ChangeClient(t.Context(), s.db, "CX", func(c *oauth.Client) error { c.Name = "n" + name; return nil }, s.clock.Wall(), by)
+		if refused := (*oauth.Error)(nil); err != nil && !errors.As(err, &refused) {
+			t.Fatal(err)
+		}
 		b := s.browser()
 		s.attempt(b, text, text)
 		page := b.get(s.issuer + "/login")

@@ -12,7 +12,7 @@ import (
 // adminAPIs shows and changes resource servers, each by the id of its introspection client.
 func (s *Server) adminAPIs(area *adminArea) {
 	area.page("/admin/apis", s.listAPIs)
-	area.form("/admin/apis/new", s.showNewAPI, s.createAPI)
+	area.danger("/admin/apis/new", s.showNewAPI, s.createAPI)
 	area.page("/admin/apis/{id}", s.ofAPI(s.showAPI))
 	area.form("/admin/apis/{id}/edit", s.ofAPI(s.showAPIForm), s.ofAPI(s.changeAPI))
 	area.danger("/admin/apis/{id}/rotate-secret", s.ofAPI(s.askRotateAPISecret), s.ofAPI(s.rotateAPISecret))

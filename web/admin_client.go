@@ -23,7 +23,7 @@ func (s *Server) adminClients(area *adminArea) {
 	area.danger("/admin/clients/{id}/end-old-secret", s.ofClient(s.confirmEndOldSecret), s.ofClient(s.endOldSecret))
 	area.page("/admin/clients/{id}/connect", s.ofClient(s.showClientConnect))
 	area.danger("/admin/clients/{id}/disable", s.ofClient(s.confirmDisableClient), s.ofClient(s.disableClient))
-	area.act("/admin/clients/{id}/enable", s.ofClient(s.enableClient))
+	area.danger("/admin/clients/{id}/enable", s.ofClient(s.showClientAgain), s.ofClient(s.enableClient))
 	area.danger("/admin/clients/{id}/delete", s.ofClient(s.confirmDeleteClient), s.ofClient(s.deleteClient))
 }
 

@@ -40,6 +40,11 @@ func (s *Server) disableClient(w http.ResponseWriter, r *http.Request, a *admin,
 	s.setClientDisabled(w, r, a, c, true, "done.client_disabled")
 }
 
+// showClientAgain leads back to the button after a fresh proof.
+func (s *Server) showClientAgain(w http.ResponseWriter, _ *http.Request, _ *admin, c *oauth.Client) {
+	s.redirect(w, s.base+clientPath(c.ID))
+}
+
 func (s *Server) enableClient(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) {
 	s.setClientDisabled(w, r, a, c, false, "done.client_enabled")
 }

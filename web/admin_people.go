@@ -21,7 +21,7 @@ func (s *Server) adminPeople(area *adminArea) {
 
 	area.page("/admin/people/{id}", s.showPerson)
 	area.danger("/admin/people/{id}/edit", s.showProfile, s.changeProfile)
-	area.act("/admin/people/{id}/enable", s.enablePerson)
+	area.danger("/admin/people/{id}/enable", s.showPersonAgain, s.enablePerson)
 	area.danger("/admin/people/{id}/reset-link", s.showResetLink, s.makeResetLink)
 	area.danger("/admin/people/{id}/sessions/{session}/end", s.showEndSession, s.endSession)
 	for _, act := range s.personActs() {

@@ -131,6 +131,13 @@ func (s *Server) doPersonAct(act personAct) adminHandler {
 	}
 }
 
+// showPersonAgain leads back to the button after a fresh proof.
+func (s *Server) showPersonAgain(w http.ResponseWriter, r *http.Request, _ *admin) {
+	if e, ok := s.personOf(w, r); ok {
+		s.redirect(w, s.base+"/admin/people/"+e.ID)
+	}
+}
+
 // enablePerson lets a person sign in again.
 func (s *Server) enablePerson(w http.ResponseWriter, r *http.Request, a *admin) {
 	e, ok := s.personOf(w, r)

@@ -52,6 +52,7 @@ type settingsForm struct {
 	policy  policyForm
 	errors  map[string]string
 	problem string
+	prove   bool // a fresh proof of who the admin is, is missing
 	preview bool
 	unsaved bool
 }
@@ -92,6 +93,10 @@ func (s *Server) changeSettings(w http.ResponseWriter, r *http.Request, a *admin
 	switch err := f.check(logo); {
 	case errors.As(err, &wrong):
 		f.say(t, wrong)
+	case len(f.policy.errors) == 0 && !a.Fresh:
+		f.problem, f.prove = t.T("admin.settings.not_fresh"), true
+		s.writeSettings(w, r, a, http.StatusForbidden, f)
+		return
 	case len(f.policy.errors) == 0:
 		_, err = settings.Save(r.Context(), s.store, f.Settings, logo, s.now(), s.byAdmin(r, a))
 		switch {
@@ -164,7 +169,12 @@ func (s *Server) writeSettings(w http.ResponseWriter, r *http.Request, a *admin,
 	if f.domains == "" {
 		f.domains = strings.Join(f.InviteDomains, "\n")
 	}
+	proveURL := ""
+	if f.prove {
+		proveURL = "/admin/confirm?return=%2Fadmin%2Fsettings"
+	}
 	page := view.AdminSettings{
+		ProveURL:   proveURL,
 		AdminFrame: frame, Version: strconv.FormatInt(f.Settings.Version, 10), Problem: f.problem, Unsaved: f.unsaved && f.problem == "",
 		Name:    view.Field{Name: "name", Label: t.T("admin.settings.name.label"), Help: t.T("admin.settings.name.help"), Value: f.Name, Error: f.errors["name"], Placeholder: view.Brand, Autocomplete: "off"},
 		Accent:  view.Field{Name: "accent", Label: t.T("admin.settings.accent.label"), Help: t.T("admin.settings.accent.help"), Value: f.Accent, Error: f.errors["accent"], Placeholder: "#3448c5", Autocomplete: "off"},

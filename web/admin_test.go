@@ -123,3 +123,39 @@ func TestWEB_40_ADangerousActAsksForAFreshProof(t *testing.T) {
 		}
 	}
 }
+
+func TestWEB_40_WhatGivesPowerAsksForAFreshProof(t *testing.T) {
+	s := newSite(t)
+	root := s.admin(t)
+	if err := s.people.Disable(t.Context(), s.person["U2"].ID, by, s.clock.Wall()); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.step(5 * time.Minute)
+
+	for path, form := range map[string]url.Values{
+		"/admin/people/" + s.person["U2"].ID + "/enable": nil,
+		"/admin/clients/OFF/enable":                      nil,
+		"/admin/apis/new":                                {"uri": {"https://new.test/"}, "name": {"New"}, "scope": {"new.read"}},
+	} {
+		if a := root.post(path, form); a.status != 303 || a.header.Get("Location") != "/admin/confirm?return="+url.QueryEscape(path) {
+			t.Errorf("%s: %d %s", path, a.status, a.header.Get("Location"))
+		}
+	}
+	page := root.get("/admin/settings")
+	saved := root.post("/admin/settings", url.Values{"version": {hiddenValue(page.body, "version")}, "invite_domains": {"kept.test"}, "idle": {"30d"}, "absolute": {"180d"},
+		"grace": {"10s"}, "access_token_lifetime": {"10m"}, "max_grants": {"50"}, "refresh_limit": {"0"}, "refresh": {"always"}, "on_reuse": {"revoke"}, "access_token_format": {"jwt"}, "id_token_alg": {"RS256"}})
+	if saved.status != 403 || !strings.Contains(saved.body, "kept.test") || !strings.Contains(saved.body, "/admin/confirm?return=") {
+		t.Errorf("settings: %d %s", saved.status, saved.body)
+	}
+
+	person, err := s.people.Find(t.Context(), s.person["U2"].ID)
+	if err != nil || person.Active() {
+		t.Errorf("enabled without a proof: %v", err)
+	}
+	if c, err := s.db.Client(t.Context(), "OFF"); err != nil || c.DisabledAt == nil {
+		t.Errorf("enabled without a proof: %v", err)
+	}
+	if kept, err := s.db.SiteSettings(t.Context()); err != nil || len(kept.InviteDomains) > 0 {
+		t.Errorf("%v, %v", kept.InviteDomains, err)
+	}
+}

@@ -11,6 +11,7 @@ type AdminSettings struct {
 	AdminFrame
 	Version          string
 	Problem          string // above the form
+	ProveURL         string // where to prove who one is, in another tab, before saving again; "" where that is not what is missing
 	Unsaved          bool   // what the form shows is not saved
 	Name             Field
 	Accent           Field

@@ -209,6 +209,30 @@ func TestARevocationOfManyGoesOnAfterARestart(t *testing.T) {
 	}
 }
 
+func TestARevocationOfManyIsForgottenWithTheGrantsThatItEnded(t *testing.T) {
+	d := openTest(t, Options{})
+	seed(t, d, 100)
+	startBulk(t, d, "bulk", oauth.BulkChoice{})
+	done := followBulk(t, d)
+	if done.FinishedAt == nil {
+		t.Fatal("not finished")
+	}
+
+	sweep := func(after time.Duration) error {
+		if _, err := d.Sweep(t.Context(), done.FinishedAt.Add(after), 1000); err != nil {
+			t.Fatal(err)
+		}
+		_, err := d.BulkRevocation(t.Context(), "bulk")
+		return err
+	}
+	if err := sweep(tombstoneKept - time.Minute); err != nil {
+		t.Errorf("before the grants are forgotten: %v", err)
+	}
+	if err := sweep(tombstoneKept); !errors.Is(err, oauth.ErrNotFound) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 func TestTwoThatFollowOneRevocationCountEachGrantOnce(t *testing.T) {
 	d := seeded(t, 600)
 	open := len(everyGrant(t, d, oauth.GrantQuery{State: oauth.GrantOpen}))

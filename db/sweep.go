@@ -42,6 +42,10 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 			return tx.SweepRevokedAccessTokens(ctx, micros(now.Add(-revokedKept)), lim)
 		}},
 		{"sweep grants", func(tx *Tx) (int64, error) { return tx.sweepTombstones(ctx, now.Add(-tombstoneKept), lim) }},
+		{"sweep revocations of many", func(tx *Tx) (int64, error) {
+			before := now.Add(-tombstoneKept)
+			return tx.SweepBulkRevocations(ctx, microsOrNull(&before), lim)
+		}},
 		{"sweep counters of grants", func(tx *Tx) (int64, error) { return tx.SweepGrantDays(ctx, now.Unix()/86400-dayKept, lim) }},
 		{"sweep hours", func(tx *Tx) (int64, error) {
 			return tx.SweepHours(ctx, int64(oauth.HourOf(now.Add(-oauth.HoursKept))), lim)

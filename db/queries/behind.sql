@@ -9,9 +9,11 @@ SET rotations = grant_days.rotations + excluded.rotations, replays = grant_days.
     refusals = grant_days.refusals + excluded.refusals;
 
 -- name: RaiseUsedHour :exec
--- The hour of the last use, for lists. It rises once an hour at most, since two indexes hold it.
+-- The hour of the last use, for lists. It rises once an hour at most, since two indexes hold it. A grant that was used is not
+-- expired, whatever was written of it while that use was on its way.
 UPDATE grants
-SET used_hour = (SELECT t.last_used_at / 3600000000 FROM refresh_tokens t WHERE t.grant_id = grants.id)
+SET used_hour = (SELECT t.last_used_at / 3600000000 FROM refresh_tokens t WHERE t.grant_id = grants.id),
+    state = CASE WHEN grants.state = 'expired' THEN 'open' ELSE grants.state END
 WHERE grants.id = @id
   AND grants.used_hour < (SELECT t.last_used_at / 3600000000 FROM refresh_tokens t WHERE t.grant_id = grants.id);
 

@@ -145,12 +145,14 @@ func (q *Queries) Moments(ctx context.Context, grantID string, lim int32) ([]Gra
 
 const raiseUsedHour = `-- name: RaiseUsedHour :exec
 UPDATE grants
-SET used_hour = (SELECT t.last_used_at / 3600000000 FROM refresh_tokens t WHERE t.grant_id = grants.id)
+SET used_hour = (SELECT t.last_used_at / 3600000000 FROM refresh_tokens t WHERE t.grant_id = grants.id),
+    state = CASE WHEN grants.state = 'expired' THEN 'open' ELSE grants.state END
 WHERE grants.id = $1
   AND grants.used_hour < (SELECT t.last_used_at / 3600000000 FROM refresh_tokens t WHERE t.grant_id = grants.id)
 `
 
-// The hour of the last use, for lists. It rises once an hour at most, since two indexes hold it.
+// The hour of the last use, for lists. It rises once an hour at most, since two indexes hold it. A grant that was used is not
+// expired, whatever was written of it while that use was on its way.
 func (q *Queries) RaiseUsedHour(ctx context.Context, id string) error {
 	_, err := q.db.ExecContext(ctx, raiseUsedHour, id)
 	return err

@@ -40,3 +40,12 @@ WHERE g.bulk_id = @bulk_id
 GROUP BY g.client_id
 ORDER BY COUNT(*) DESC, g.client_id
 LIMIT @lim;
+
+-- name: SweepBulkRevocations :execrows
+-- What was chosen may name people, so it goes when the rows of what it ended have gone.
+DELETE FROM bulk_revocations
+WHERE bulk_revocations.id IN (
+    SELECT b.id
+    FROM bulk_revocations b
+    WHERE b.finished_at IS NOT NULL AND b.finished_at <= @before
+    LIMIT @lim);

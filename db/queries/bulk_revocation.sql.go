@@ -190,3 +190,21 @@ func (q *Queries) RevokeGrantInBulk(ctx context.Context, arg RevokeGrantInBulkPa
 	}
 	return result.RowsAffected()
 }
+
+const sweepBulkRevocations = `-- name: SweepBulkRevocations :execrows
+DELETE FROM bulk_revocations
+WHERE bulk_revocations.id IN (
+    SELECT b.id
+    FROM bulk_revocations b
+    WHERE b.finished_at IS NOT NULL AND b.finished_at <= $1
+    LIMIT $2)
+`
+
+// What was chosen may name people, so it goes when the rows of what it ended have gone.
+func (q *Queries) SweepBulkRevocations(ctx context.Context, before *int64, lim int32) (int64, error) {
+	result, err := q.db.ExecContext(ctx, sweepBulkRevocations, before, lim)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}

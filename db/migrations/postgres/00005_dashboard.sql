@@ -61,6 +61,7 @@ CREATE TABLE bulk_revocations (
     finished_at BIGINT
 );
 CREATE INDEX bulk_revocations_open ON bulk_revocations (created_at) WHERE finished_at IS NULL;
+CREATE INDEX bulk_revocations_finished ON bulk_revocations (finished_at) WHERE finished_at IS NOT NULL;
 
 -- Refusals of genuine tokens and known clients, written behind; bounded in number and time.
 CREATE TABLE refusals (

@@ -150,9 +150,15 @@ func grantFacts(t *view.Text, g *oneGrant) []view.RefusalFact {
 		if s.LastIP != "" {
 			facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.last_ip"), Value: s.LastIP, Code: true})
 		}
-		facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.idle"), At: s.IdleDeadline})
+		if s.RevokedAt == nil {
+			facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.idle"), At: s.IdleDeadline})
+		}
 	}
-	facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.ends"), At: s.EndsAt})
+	if s.RevokedAt != nil {
+		facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.ended"), At: *s.RevokedAt})
+	} else {
+		facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.ends"), At: s.EndsAt})
+	}
 	if s.IP != "" {
 		facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.ip"), Value: s.IP, Code: true})
 	}

@@ -95,7 +95,7 @@ func TestAnAdminRevokesOneGrant(t *testing.T) {
 	}
 	other.alive()
 	why := adm.get("/admin/refusals?request_id=" + f.use(1).header.Get("X-Request-Id"))
-	if !strings.Contains(why.body, "Revoked before") || !strings.Contains(why.body, "by an admin.") {
+	if !strings.Contains(why.body, "Already revoked") || !strings.Contains(why.body, "by an admin.") {
 		t.Error("the refusal afterwards does not say who ended it")
 	}
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"regrant/app/oauth"
@@ -72,6 +73,10 @@ func (s *Server) notALink(w http.ResponseWriter, r *http.Request, err error) {
 // showGrants lists grants.
 func (s *Server) showGrants(w http.ResponseWriter, r *http.Request, a *admin) {
 	v := r.URL.Query()
+	nobody, ok := s.grantsOf(w, r, v)
+	if !ok {
+		return
+	}
 	q, badDay, err := readGrantQuery(v)
 	if err != nil {
 		s.notALink(w, r, err)
@@ -83,10 +88,33 @@ func (s *Server) showGrants(w http.ResponseWriter, r *http.Request, a *admin) {
 		return
 	}
 	status := http.StatusOK
-	if badDay {
+	if nobody != "" {
+		page.Person, page.PersonError = nobody, page.Text.T("admin.grants.person_error")
+	}
+	if badDay || nobody != "" {
 		status = http.StatusUnprocessableEntity
 	}
 	s.showPage(w, r, status, false, page)
+}
+
+// grantsOf leads from a typed address of a person to the list of their grants. An address that nobody has is given back, and the
+// filter is left out; false says that the request is answered.
+func (s *Server) grantsOf(w http.ResponseWriter, r *http.Request, v url.Values) (nobody string, ok bool) {
+	typed := strings.TrimSpace(v.Get("person"))
+	if !strings.Contains(typed, "@") {
+		return "", true
+	}
+	person, err := s.people.Find(r.Context(), typed)
+	switch {
+	case isNotFound(err):
+		v.Del("person")
+		return outside(typed, 200), true
+	case err != nil:
+		s.unavailable(w, r, "find a person", err)
+	default:
+		s.redirect(w, s.base+grantsPath("/admin/grants", v, "person", person.ID))
+	}
+	return "", false
 }
 
 func (s *Server) grantsPage(w http.ResponseWriter, r *http.Request, a *admin, v url.Values, q oauth.GrantQuery, badDay bool) (*view.AdminGrants, error) {
@@ -124,7 +152,18 @@ func (s *Server) grantsPage(w http.ResponseWriter, r *http.Request, a *admin, v 
 	if q.State == "" || q.State == oauth.GrantOpen {
 		page.RevokeURL = grantsPath("/admin/grants/revoke", v, "all", "1")
 	}
-	for _, name := range []string{"person", "bulk", "sort", "order"} {
+	kept := []string{"bulk", "sort", "order"}
+	if q.PersonID != "" {
+		switch person, err := s.people.Find(ctx, q.PersonID); {
+		case err == nil:
+			page.Person = person.Email
+		case isNotFound(err):
+			kept = append(kept, "person") // deleted: there is no address to show
+		default:
+			return nil, err
+		}
+	}
+	for _, name := range kept {
 		if value := v.Get(name); value != "" {
 			page.Keep = append(page.Keep, view.Kept{Name: name, Value: value})
 		}

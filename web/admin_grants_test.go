@@ -223,3 +223,24 @@ func TestTheExportHasEachGrantThatMatchesAndNoFormula(t *testing.T) {
 		t.Error(rows)
 	}
 }
+
+func TestGrantsAreListedByTheAddressOfTheirPerson(t *testing.T) {
+	s := newSite(t)
+	root := s.admin(t)
+	s.grant("CB", "openid read")
+
+	to := root.get("/admin/grants?state=open&person=" + url.QueryEscape(" Alice@example.com"))
+	if want := "/admin/grants?person=" + s.person["U1"].ID + "&state=open"; to.status != 303 || to.header.Get("Location") != want {
+		t.Fatalf("%d %s, want %s", to.status, to.header.Get("Location"), want)
+	}
+	if list := root.follow(to); list.status != 200 || !strings.Contains(list.body, `value="alice@example.com"`) || !strings.Contains(list.body, "Client CB") {
+		t.Errorf("%d %s", list.status, list.body)
+	}
+	if other := root.get("/admin/grants?person=" + s.person["U2"].ID); strings.Contains(other.body, "Client CB</a>") {
+		t.Error("the list of somebody else has it")
+	}
+	nobody := root.get("/admin/grants?person=" + url.QueryEscape(`"><b>nobody@example.com`))
+	if nobody.status != 422 || !strings.Contains(nobody.body, "Nobody here has this address") || strings.Contains(nobody.body, "<b>nobody") {
+		t.Errorf("%d %s", nobody.status, nobody.body)
+	}
+}

@@ -58,6 +58,8 @@ type AdminGrants struct {
 	Classes     []Option
 	Before      string // a day
 	BeforeError string
+	Person      string // email address of the person whose grants are listed, or what was typed
+	PersonError string
 	Keep        []Kept // hidden fields that the filter form keeps
 	Chips       []FilterChip
 	Table       GrantTable

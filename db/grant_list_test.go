@@ -44,6 +44,9 @@ func ids(all []oauth.RefreshState) []string {
 }
 
 func TestEachListHasAllThatMatchesInOrderAndNothingElse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of grants take their time")
+	}
 	d := seeded(t, 3_000)
 	all := everyGrant(t, d, oauth.GrantQuery{Limit: 3_000})
 	if len(all) != 3_000 {
@@ -171,6 +174,9 @@ func TestAGrantThatIsDeadBeforeItsRowFollowsIsNotListedAsOpen(t *testing.T) {
 }
 
 func TestAListThatLooksAtTooManyGoesOnLater(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of grants take their time")
+	}
 	d := seeded(t, 2*pageLooks)
 	if _, err := d.RevokeGrantsOf(t.Context(), "", "client-0", oauth.RevokedAdmin, seedTime, revokeEvent(seedTime)); err != nil {
 		t.Fatal(err)

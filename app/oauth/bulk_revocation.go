@@ -18,8 +18,8 @@ const MaxChosen = 1_000
 // Batches of a revocation of many: a refresh waits for one at most, since the next begins after a pause as long as the last one
 // took. Their size follows what the machine does in bulkAim.
 const (
-	bulkLeast = 10
-	bulkMost  = 60
+	bulkLeast = 5
+	bulkMost  = 20
 	bulkAim   = 8 * time.Millisecond
 )
 

@@ -9,15 +9,15 @@ import (
 // order here does not matter.
 var sheets = []string{
 	"font", "tokens", "base", "button", "form", "card", "notice", "table",
-	"page", "consent", "docs",
+	"page", "consent", "factor", "docs", "passkey",
 }
 
 // scripts are the modules of the page's one script. Each enhances markup that works without it.
-var scripts = []string{"submit", "copy", "reveal", "time", "theme-switch", "scroll"}
+var scripts = []string{"submit", "copy", "reveal", "time", "theme-switch", "scroll", "passkey"}
 
 // adminSheets and adminScripts are what the pages for admins load besides.
 var (
-	adminSheets  = []string{"admin", "admin-nav", "admin-field", "admin-table", "admin-people", "admin-settings", "admin-client", "admin-client-form", "admin-overview", "admin-rehearsal", "admin-refusal", "admin-grant", "admin-audit", "admin-grants"}
+	adminSheets  = []string{"admin", "admin-nav", "admin-field", "admin-table", "admin-people", "admin-settings", "admin-client", "admin-client-form", "admin-overview", "admin-rehearsal", "admin-refusal", "admin-grant", "admin-audit", "admin-grants", "account"}
 	adminScripts = []string{"select-all", "token-head"}
 )
 

@@ -68,6 +68,11 @@ func auditWalks(q audit.Query, from, before int64, batch int) []*auditWalk {
 	add := func(fetch func(*queries.Queries, context.Context, int64, int64, int32) ([]queries.AuditEvent, error)) {
 		walks = append(walks, &auditWalk{fetch: fetch, from: from, before: before, batch: batch})
 	}
+	ofPerson := func(id string) {
+		add(func(c *queries.Queries, ctx context.Context, from, before int64, limit int32) ([]queries.AuditEvent, error) {
+			return c.AuditEventsOfPerson(ctx, queries.AuditEventsOfPersonParams{PersonID: id, FromSeq: from, BeforeSeq: before, Lim: limit})
+		})
+	}
 	byActor := func(id string) {
 		add(func(c *queries.Queries, ctx context.Context, from, before int64, limit int32) ([]queries.AuditEvent, error) {
 			return c.AuditEventsOfActor(ctx, queries.AuditEventsOfActorParams{ActorID: id, FromSeq: from, BeforeSeq: before, Lim: limit})
@@ -78,10 +83,10 @@ func auditWalks(q audit.Query, from, before int64, batch int) []*auditWalk {
 		add(func(c *queries.Queries, ctx context.Context, from, before int64, limit int32) ([]queries.AuditEvent, error) {
 			return c.AuditEventsOfGrant(ctx, queries.AuditEventsOfGrantParams{GrantID: q.GrantID, FromSeq: from, BeforeSeq: before, Lim: limit})
 		})
+	case q.ConcernedID != "":
+		ofPerson(q.ConcernedID)
 	case q.PersonID != "":
-		add(func(c *queries.Queries, ctx context.Context, from, before int64, limit int32) ([]queries.AuditEvent, error) {
-			return c.AuditEventsOfPerson(ctx, queries.AuditEventsOfPersonParams{PersonID: q.PersonID, FromSeq: from, BeforeSeq: before, Lim: limit})
-		})
+		ofPerson(q.PersonID)
 		byActor(q.PersonID)
 	case q.ActorID != "":
 		byActor(q.ActorID)

@@ -53,6 +53,7 @@ func TestReadAudit(t *testing.T) {
 		"kinds":              {Kinds: []audit.Kind{audit.SignInFailed, audit.GrantRevoked, audit.KeyRotated}},
 		"a person":           {PersonID: "p1"},
 		"one who acted":      {PersonID: "boss"},
+		"one concerned":      {ConcernedID: "p1", Kinds: []audit.Kind{audit.GrantRevoked}},
 		"an actor":           {Actor: audit.ByAdmin, ActorID: "boss"},
 		"a client":           {ClientID: "c1"},
 		"a grant":            {GrantID: "g4"},

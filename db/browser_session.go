@@ -48,7 +48,8 @@ func (s *SessionStore) FindCtx(ctx context.Context, tokenHash string) (b []byte,
 }
 
 // CommitCtx stores a session under its token. It returns account.ErrSessionEnded if the session was ended meanwhile, or
-// is new and its person was disabled, deleted or given another password since they signed in, or has to choose one.
+// is new and its person was disabled, deleted or given another password since they signed in, has to choose one, or their
+// sessions were ended since the person was looked at.
 func (s *SessionStore) CommitCtx(ctx context.Context, tokenHash string, b []byte, _ time.Time) error {
 	var r account.SessionRecord
 	if err := json.Unmarshal(b, &r); err != nil {
@@ -78,29 +79,36 @@ func (tx *Tx) putSession(ctx context.Context, tokenHash string, r account.Sessio
 		return err
 	}
 
-	idle, absolute := account.Role(p.Role).Lifetime()
+	idle, absolute := account.Role(p.Role).Lifetime(r.Session.Stay)
 	ends := min(micros(r.Deadline), micros(r.Session.CreatedAt.Add(absolute)))
 	idleAt := min(micros(now.Add(idle)), ends)
 	auth := micros(r.Session.AuthTime)
 	amr := strings.Join(r.Session.AMR, " ")
 	if isNew {
-		if after(p.GrantsRevokedBefore, auth) || after(p.PasswordChangedAt, auth) {
+		if after(p.GrantsRevokedBefore, auth) || after(p.PasswordChangedAt, auth) || !sameInstant(p.SessionsEndedBefore, r.Session.Ended) {
 			return account.ErrSessionEnded
 		}
 		return tx.InsertSession(ctx, queries.InsertSessionParams{
 			ID: r.Session.ID, TokenHash: &tokenHash, PersonID: p.ID, AuthTime: auth, AMR: amr, ACR: r.Session.ACR,
 			IP: r.Session.IP, UserAgent: r.Session.UserAgent, CreatedAt: micros(r.Session.CreatedAt),
-			LastSeenAt: micros(now), IdleAt: idleAt, ExpiresAt: ends, Data: values,
+			LastSeenAt: micros(now), IdleAt: idleAt, ExpiresAt: ends, Data: values, StayAt: stay(r.Session),
 		})
 	}
 	n, err := tx.UpdateSession(ctx, queries.UpdateSessionParams{
 		TokenHash: &tokenHash, AuthTime: auth, AMR: amr, ACR: r.Session.ACR, LastSeenAt: micros(now),
-		IdleAt: idleAt, ExpiresAt: ends, Data: values, ID: r.Session.ID, PersonID: p.ID,
+		IdleAt: idleAt, ExpiresAt: ends, Data: values, StayAt: stay(r.Session), ID: r.Session.ID, PersonID: p.ID,
 	})
 	if err == nil && n == 0 {
 		err = account.ErrSessionEnded
 	}
 	return err
+}
+
+// stay is how a session says that it outlives the browser: since when.
+func stay(s account.Session) *int64 { return since(s.Stay, nil, s.CreatedAt) }
+
+func sameInstant(us *int64, t *time.Time) bool {
+	return us == nil && t == nil || us != nil && t != nil && *us == micros(*t)
 }
 
 func after(t *int64, us int64) bool { return t != nil && *t > us }
@@ -183,17 +191,8 @@ func (d *DB) EndSession(ctx context.Context, personID, sessionID string, e audit
 func (d *DB) EndOtherSessions(ctx context.Context, personID, keep string, e audit.Event) (int, error) {
 	var sessions int64
 	err := d.write(ctx, "end sessions", func(tx *Tx) (err error) {
-		if sessions, err = tx.endSessions(ctx, personID, keep, e.At); err != nil {
-			return err
-		}
-		if err := tx.DeleteOpenCodesOfOtherSessions(ctx, personID, keep); err != nil {
-			return err
-		}
-		now := micros(e.At)
-		grants, err := tx.RevokeGrantsOfOtherSessions(ctx, queries.RevokeGrantsOfOtherSessionsParams{
-			Now: &now, PersonID: personID, Keep: keep,
-		})
-		if err != nil || sessions == 0 && grants == 0 {
+		var grants int64
+		if sessions, grants, err = tx.endOtherSessions(ctx, personID, keep, e.At); err != nil || sessions == 0 && grants == 0 {
 			return err
 		}
 		return tx.audit(ctx, withCounts(e, sessions, grants))
@@ -201,8 +200,30 @@ func (d *DB) EndOtherSessions(ctx context.Context, personID, keep string, e audi
 	return int(sessions), err
 }
 
-func (tx *Tx) endSessions(ctx context.Context, personID, keep string, at time.Time) (int64, error) {
+// endOtherSessions ends all sessions of a person but keep, and what ends with them.
+func (tx *Tx) endOtherSessions(ctx context.Context, personID, keep string, at time.Time) (sessions, grants int64, err error) {
+	if sessions, err = tx.endSessions(ctx, personID, keep, at); err != nil {
+		return 0, 0, err
+	}
+	if err := tx.DeleteOpenCodesOfOtherSessions(ctx, personID, keep); err != nil {
+		return 0, 0, err
+	}
 	now := micros(at)
+	grants, err = tx.RevokeGrantsOfOtherSessions(ctx, queries.RevokeGrantsOfOtherSessionsParams{Now: &now, PersonID: personID, Keep: keep})
+	return sessions, grants, err
+}
+
+// endSessions ends all sessions but keep, whatever waits for a second factor, and the session of whoever has shown all that they
+// must and has none yet, whatever the times say of which came first: people.sessions_ended_before is another one each time, as
+// [account.Person.SessionsEnded] says, and the session of somebody who was looked at before that does not begin.
+func (tx *Tx) endSessions(ctx context.Context, personID, keep string, at time.Time) (int64, error) {
+	if err := tx.DeleteSignInsOfPerson(ctx, personID); err != nil {
+		return 0, err
+	}
+	now := micros(at)
+	if err := tx.EndSessionsBefore(ctx, &now, personID); err != nil {
+		return 0, err
+	}
 	return tx.MarkSessionsEnded(ctx, queries.MarkSessionsEndedParams{
 		Now: &now, IdleAt: micros(at.Add(endedKept)), PersonID: personID, Keep: keep,
 	})
@@ -225,7 +246,15 @@ func (d *DB) SweepPeople(ctx context.Context, now time.Time, batch int) (int, er
 			return err
 		}
 		links, err := tx.SweepLinks(ctx, micros(now.Add(-linkKept)), int32(batch))
-		removed = sessions + failures + devices + links
+		if err != nil {
+			return err
+		}
+		challenges, err := tx.SweepSpentChallenges(ctx, micros(now.Add(-challengeKept)), int32(batch))
+		if err != nil {
+			return err
+		}
+		signIns, err := tx.SweepSignIns(ctx, micros(now), int32(batch))
+		removed = sessions + failures + devices + links + challenges + signIns
 		return err
 	})
 	return int(removed), err
@@ -238,7 +267,7 @@ func withCounts(e audit.Event, sessions, grants int64) audit.Event {
 
 func browserSession(r queries.Session) account.Session {
 	return account.Session{
-		ID: r.ID, PersonID: r.PersonID, AuthTime: instant(r.AuthTime), AMR: strings.Fields(r.AMR), ACR: r.ACR,
+		ID: r.ID, PersonID: r.PersonID, AuthTime: instant(r.AuthTime), AMR: strings.Fields(r.AMR), ACR: r.ACR, Stay: r.StayAt != nil,
 		IP: r.IP, UserAgent: r.UserAgent, CreatedAt: instant(r.CreatedAt), LastSeenAt: instant(r.LastSeenAt),
 	}
 }

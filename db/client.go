@@ -16,9 +16,11 @@ import (
 // Client implements [oauth.Store].
 func (d *DB) Client(ctx context.Context, id string) (*oauth.Client, error) {
 	var c *oauth.Client
-	err := d.read(ctx, "read client", func(q *queries.Queries) error {
+	err := d.readRow(ctx, "read client", func(q *queries.Queries) error {
 		row, err := q.Client(ctx, id)
-		c = client(row)
+		if c = client(row); err == nil && c.Restricted {
+			c.Groups, err = groupsOfClient(ctx, q, id)
+		}
 		return err
 	})
 	return orNotFound(c, err)
@@ -33,7 +35,10 @@ func (d *DB) Clients(ctx context.Context) ([]oauth.Client, error) {
 		for i, row := range rows {
 			clients[i] = *client(row)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return addGroups(ctx, q, clients)
 	})
 	return clients, err
 }
@@ -64,7 +69,10 @@ func (tx *Tx) insertClient(ctx context.Context, c *oauth.Client) error {
 		row.GrantsRevokedBefore = &last
 	}
 	n, err := tx.InsertClient(ctx, queries.InsertClientParams(row))
-	return oneRow(n, err, oauth.ErrExists)
+	if err := oneRow(n, err, oauth.ErrExists); err != nil {
+		return err
+	}
+	return tx.putGroups(ctx, c)
 }
 
 // UpdateClient implements [oauth.Store]. On success c.Version is the new one. A GrantsRevokedBefore that is later than the stored
@@ -95,6 +103,14 @@ func (d *DB) UpdateClient(ctx context.Context, c *oauth.Client, event audit.Even
 		n, err := tx.UpdateClient(ctx, queries.UpdateClientParams(row))
 		if err := oneRow(n, err, oauth.ErrConflict); err != nil {
 			return err
+		}
+		if err := tx.putGroups(ctx, c); err != nil {
+			return err
+		}
+		if c.Restricted && c.Policy.OnAccessLost == oauth.AccessLostRevokes {
+			if err := tx.accessMayBeLost(ctx, c.ID, event.At); err != nil {
+				return err
+			}
 		}
 		return tx.audit(ctx, event)
 	})
@@ -127,6 +143,12 @@ func (tx *Tx) deleteClient(ctx context.Context, id string, at time.Time) error {
 	if err := tx.DeleteConsentsOfClient(ctx, id); err != nil {
 		return err
 	}
+	if err := tx.DeleteGroupsOfClient(ctx, id); err != nil {
+		return err
+	}
+	if err := tx.DeleteAccessLoss(ctx, id); err != nil {
+		return err
+	}
 	n, err := tx.Queries.DeleteClient(ctx, id)
 	if isForeignKey(err) {
 		return fmt.Errorf("client %s belongs to an API: %w", id, oauth.ErrConflict)
@@ -141,16 +163,18 @@ func client(r queries.Client) *oauth.Client {
 	c := &oauth.Client{
 		ID: r.ID, Name: r.Name, AuthMethod: oauth.AuthMethod(r.TokenEndpointAuthMethod), RedirectURIs: words(r.RedirectURIs),
 		GrantTypes: words(r.GrantTypes), Scope: words(r.Scope), Trusted: r.TrustedAt != nil, PKCEWaived: r.PKCEWaivedAt != nil,
-		RedirectURIRequired: r.RedirectURIRequiredAt != nil,
-		Secret:              clientSecret(r.SecretHash, r.SecretHint, r.SecretCreatedAt, nil),
-		OldSecret:           clientSecret(r.OldSecretHash, r.OldSecretHint, r.OldSecretCreatedAt, r.OldSecretEndsAt),
+		RedirectURIRequired: r.RedirectURIRequiredAt != nil, SecondFactor: r.SecondFactorAt != nil,
+		Secret:    clientSecret(r.SecretHash, r.SecretHint, r.SecretCreatedAt, nil),
+		OldSecret: clientSecret(r.OldSecretHash, r.OldSecretHint, r.OldSecretCreatedAt, r.OldSecretEndsAt),
 		Policy: oauth.Policy{
 			Preset: oauth.Preset(r.Preset), Refresh: oauth.RefreshIssue(r.Refresh), RotationOff: r.RotationOffAt != nil,
 			Grace: duration(r.Grace), Idle: duration(r.IdleLifetime), Absolute: duration(r.AbsoluteLifetime),
 			AccessTokenLifetime: duration(r.AccessTokenLifetime), AccessTokenFormat: oauth.Format(r.AccessTokenFormat),
 			IDTokenAlg: r.IDTokenAlg, MaxGrants: int(r.MaxGrants), RefreshLimit: int(r.RefreshLimit),
 			OnReuse: oauth.OnReuse(r.OnReuse), StaleGenerations: int(r.StaleGenerations),
+			OnAccessLost: oauth.OnAccessLost(r.OnAccessLost),
 		},
+		Restricted: r.RestrictedAt != nil,
 		DisabledAt: instantOrNil(r.DisabledAt), GrantsRevokedBefore: instantOrNil(r.GrantsRevokedBefore), Version: r.Version,
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
@@ -173,8 +197,10 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 		AccessTokenLifetime: p.AccessTokenLifetime.Microseconds(), AccessTokenFormat: string(p.AccessTokenFormat),
 		IDTokenAlg: p.IDTokenAlg, MaxGrants: int64(p.MaxGrants), RefreshLimit: int64(p.RefreshLimit),
 		OnReuse: string(p.OnReuse), StaleGenerations: int64(p.StaleGenerations),
+		RestrictedAt: since(c.Restricted, old.RestrictedAt, c.UpdatedAt), OnAccessLost: string(p.OnAccessLost),
 		DisabledAt: microsOrNull(c.DisabledAt), GrantsRevokedBefore: microsOrNull(c.GrantsRevokedBefore), Version: c.Version,
 		CreatedAt: micros(c.CreatedAt), UpdatedAt: micros(c.UpdatedAt),
+		SecondFactorAt: since(c.SecondFactor, old.SecondFactorAt, c.UpdatedAt),
 	}
 	if p.ScopesOnRefresh != nil {
 		scope := p.ScopesOnRefresh.String()

@@ -14,12 +14,17 @@ func (d *DB) Consent(ctx context.Context, personID, clientID string) (*oauth.Con
 	var c *oauth.Consent
 	err := d.read(ctx, "read consent", func(q *queries.Queries) error {
 		r, err := q.Consent(ctx, personID, clientID)
-		c = &oauth.Consent{
-			PersonID: r.PersonID, ClientID: r.ClientID, Scope: words(r.Scope), Resources: words(r.Resources), GivenAt: instant(r.GivenAt),
-		}
+		given := consent(r)
+		c = &given
 		return err
 	})
 	return orNotFound(c, err)
+}
+
+func consent(r queries.Consent) oauth.Consent {
+	return oauth.Consent{
+		PersonID: r.PersonID, ClientID: r.ClientID, Scope: words(r.Scope), Resources: words(r.Resources), GivenAt: instant(r.GivenAt),
+	}
 }
 
 // WithdrawConsent implements [oauth.Store]. What is there goes together. Where nothing is there, nothing happens and no event

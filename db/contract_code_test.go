@@ -15,7 +15,7 @@ func pendingRequest(id string, at time.Time) *oauth.AuthorizationRequest {
 		Parameters: oauth.Parameters{
 			RedirectURI: "https://a.example/cb", State: "st\xff\x00 <ate>", Scope: oauth.Scope{"openid", "read"}, ScopeAsked: true,
 			Resources: []string{"https://api.example"}, Nonce: "no\xfence", CodeChallenge: "challenge", PromptLogin: true, MaxAge: &maxAge,
-			LoginHint: "ann\xf0@example.com", HintedPersonID: "p",
+			LoginHint: "ann\xf0@example.com", UILocales: "de-AT en", HintedPersonID: "p",
 		},
 		CreatedAt: at, ExpiresAt: at.Add(time.Hour),
 	}

@@ -167,6 +167,7 @@ var rotationRules = map[string]func(*world){
 		s := w.grant(w.person(), w.client())
 		w.now = w.now.Add(time.Hour)
 		r := w.rotation(s)
+		r.CurrentHash = nil
 
 		w.ok(w.TouchRefreshToken(w.Context(), r))
 		w.ok(w.TouchRefreshToken(w.Context(), r))
@@ -174,6 +175,30 @@ var rotationRules = map[string]func(*world){
 		want := *s
 		want.IdleDeadline, want.LastUsedAt, want.LastIP, want.LastUserAgent, want.Ring = r.IdleDeadline, w.now, r.IP, r.UserAgent, r.Ring
 		same(w.T, must(w.RefreshState(w.Context(), s.TokenID)), &want)
+	},
+	"T53 a rotation skips what a restored backup does not know, once": func(w *world) {
+		s := w.grant(w.person(), w.client())
+		r := w.rotation(s)
+		r.Epoch, r.Skipped = s.Epoch+1, 4
+
+		w.ok(w.RotateRefreshToken(w.Context(), r))
+		w.want(w.RotateRefreshToken(w.Context(), r), oauth.ErrConflict)
+
+		if now := must(w.RefreshState(w.Context(), s.TokenID)); now.Generation != s.Generation+5 || now.Epoch != s.Epoch+1 {
+			w.Errorf("generation %d, epoch %d", now.Generation, now.Epoch)
+		}
+	},
+	"T53 so does a touch": func(w *world) {
+		s := w.grant(w.person(), w.client())
+		r := w.rotation(s)
+		r.Epoch, r.Skipped = s.Epoch+1, 4
+
+		w.ok(w.TouchRefreshToken(w.Context(), r))
+		w.want(w.TouchRefreshToken(w.Context(), r), oauth.ErrConflict)
+
+		if now := must(w.RefreshState(w.Context(), s.TokenID)); now.Generation != s.Generation+4 || now.Epoch != s.Epoch+1 || string(now.CurrentHash) != string(r.CurrentHash) {
+			w.Errorf("%+v", now)
+		}
 	},
 }
 

@@ -144,7 +144,7 @@ func fullClient(id string) *oauth.Client {
 	return &oauth.Client{
 		ID: id, Name: "App " + id, AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://a.example/cb", "https://b.example/cb?x=y"},
 		GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken}, Scope: oauth.Scope{"openid", "read"},
-		Trusted: true, PKCEWaived: true, RedirectURIRequired: true,
+		Trusted: true, PKCEWaived: true, RedirectURIRequired: true, SecondFactor: true,
 		Secret:    &oauth.ClientSecret{Hash: []byte("new"), Hint: "abcd", CreatedAt: start},
 		OldSecret: &oauth.ClientSecret{Hash: []byte("old"), Hint: "wxyz", CreatedAt: start.Add(-time.Hour), EndsAt: &ends},
 		Policy:    policy, CreatedAt: start, UpdatedAt: start,
@@ -199,7 +199,7 @@ func (w *world) grant(o *oauth.Owner, c *oauth.Client) *oauth.RefreshState {
 
 func (w *world) rotation(s *oauth.RefreshState) *oauth.Rotation {
 	return &oauth.Rotation{
-		Read: s, CurrentHash: fmt.Appendf(nil, "hash %d", s.Generation+1), PreviousHash: s.CurrentHash, Nonce: []byte("nonce"), WindowKeyID: 7,
+		Read: s, Epoch: s.Epoch, CurrentHash: fmt.Appendf(nil, "hash %d", s.Generation+1), PreviousHash: s.CurrentHash, Nonce: []byte("nonce"), WindowKeyID: 7,
 		WindowEnd: 1_000_000, RotatedAt: w.now, IdleDeadline: w.now.Add(31 * 24 * time.Hour), UsedAt: w.now, IP: "192.0.2.3",
 		UserAgent: "agent 3", Ring: s.Ring.Append(oauth.RingEntry{At: w.now.Truncate(time.Millisecond), Kind: oauth.RingRotation}),
 	}

@@ -115,10 +115,15 @@ func benchLongest(b *testing.B, do func() error) {
 	b.ReportMetric(milliseconds(longest), "longest-ms")
 }
 
+// atSeedTime is a clock whose day is that of a seeded database, whatever day it is.
+type atSeedTime struct{ oauth.TimeSource }
+
+func (atSeedTime) Wall() time.Time { return seedTime }
+
 // revokeClient revokes all of a client as the server does, and says how many that were.
 func revokeClient(tb testing.TB, d *DB, clientID string) int {
 	tb.Helper()
-	engine, err := oauth.New(tb.Context(), oauth.Config{Issuer: "https://as.test"}, d)
+	engine, err := oauth.New(tb.Context(), oauth.Config{Issuer: "https://as.test", Time: atSeedTime{oauth.SystemTime()}}, d)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -184,7 +189,7 @@ func rotateOnce(ctx context.Context, d *DB, id [16]byte) error {
 		return err
 	}
 	return d.RotateRefreshToken(ctx, &oauth.Rotation{
-		Read: s, CurrentHash: s.CurrentHash, PreviousHash: s.CurrentHash, Nonce: []byte("nonce"), RotatedAt: seedTime, IdleDeadline: s.IdleDeadline, UsedAt: s.LastUsedAt,
+		Read: s, Epoch: s.Epoch, CurrentHash: s.CurrentHash, PreviousHash: s.CurrentHash, Nonce: []byte("nonce"), RotatedAt: seedTime, IdleDeadline: s.IdleDeadline, UsedAt: s.LastUsedAt,
 		IP: s.LastIP, UserAgent: s.LastUserAgent, Ring: s.Ring,
 	})
 }

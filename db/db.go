@@ -12,18 +12,23 @@ import (
 
 // Options of Open. A zero field means the default in brackets.
 type Options struct {
-	Server bool // this process is the one server of the file: it holds the server lock from Open to Close
+	Server    bool       // this process is the one server of the file: it holds the server lock from Open to Close
+	MasterKey *MasterKey // opens and seals the keys; nil: none, which is right while they are not sealed
 
 	QueueLength int           // writes that may wait for the writer; more get ErrBusy [1024]
-	QueueWait   time.Duration // longest wait of a write until it begins; then it gets ErrBusy [2s]
+	QueueWait   time.Duration // longest wait of a write until it begins; then it gets ErrBusy [900ms]
 	BusyTimeout time.Duration // longest wait for another process that writes to the file [5s]
 	ReadTimeout time.Duration // longest time for one read [5s]
 	Readers     int           // read-only connections, opened as needed [8]
+
+	Trace func(statement string) // is told of each statement before it runs, by several goroutines; for tests of what is done [nobody]
+
+	throwAway bool // the file is a copy already: none is made before its schema changes
 }
 
 func (o Options) withDefaults() Options {
 	defaultTo(&o.QueueLength, 1024)
-	defaultTo(&o.QueueWait, 2*time.Second)
+	defaultTo(&o.QueueWait, 900*time.Millisecond)
 	defaultTo(&o.BusyTimeout, 5*time.Second)
 	defaultTo(&o.ReadTimeout, 5*time.Second)
 	defaultTo(&o.Readers, 8)
@@ -39,23 +44,30 @@ func defaultTo[T comparable](field *T, value T) {
 
 // DB is one open database file: one writer, many readers. It is safe for concurrent use.
 type DB struct {
-	opts    Options
-	path    string
-	lock    *ServerLock // nil unless Options.Server
-	writer  *writer
-	readers *readers
-	damaged atomic.Bool
-	failing atomic.Bool // the last write was a fault, as on a full disk
-	closing sync.Once
-	pending pendingRoom
-	erased  erasure
-	expiry  expiry
+	opts       Options
+	path       string
+	lock       *ServerLock // nil unless Options.Server
+	writer     *writer
+	readers    *readers
+	meter      *Meter
+	damaged    atomic.Bool
+	incomplete error         // what CheckComplete said before it was opened by a server
+	failed     chan struct{} // closed once a sync has failed
+	failure    sync.Once
+	failing    atomic.Bool // the last write was a fault, as on a full disk
+	closing    sync.Once
+	pending    pendingRoom
+	erased     erasure
+	expiry     expiry
+	writes     atomic.Uint64 // of this process, but those of refresh tokens alone
+	recent     recentClients
 }
 
 // Open opens the database at path, creates it if there is none, and brings its schema up to date. The files have mode
 // 0600 afterwards. Errors are plain sentences for the person who started the program: the directory is missing or not
 // writable, the file is read-only, damaged, not a Regrant database or of a newer Regrant, or a server runs already
-// (ErrServerRunning).
+// (ErrServerRunning), the keys are sealed with another master key than the one given (ErrWrongMasterKey), or with one that this
+// server was not given (ErrSealed).
 func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 	opts = opts.withDefaults()
 	enableOFDLocks()
@@ -81,9 +93,23 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 }
 
 func open(ctx context.Context, path string, opts Options) (*DB, error) {
+	var incomplete error
+	if opts.Server {
+		if m, err := readMark(ctx, path); err == nil && m != nil {
+			incomplete = m.check(path)
+		}
+	} else {
+		settleCrash(ctx, path)
+	}
 	pool, err := prepareFile(ctx, path, opts)
 	if err != nil {
 		return nil, err
+	}
+	if opts.Server {
+		if err := putMark(ctx, path, pool); err != nil {
+			_ = pool.Close()
+			return nil, explain(path, err)
+		}
 	}
 	second, err := sql.Open("sqlite", writerDSN(path, opts.BusyTimeout))
 	if err != nil {
@@ -95,24 +121,34 @@ func open(ctx context.Context, path string, opts Options) (*DB, error) {
 	}
 	readOnly.SetMaxIdleConns(opts.Readers)
 
-	d := &DB{opts: opts, path: path}
+	d := &DB{incomplete: incomplete, opts: opts, path: path, meter: newMeter(), failed: make(chan struct{})}
 	d.readers = &readers{db: d, pool: readOnly, slots: make(chan struct{}, opts.Readers), closed: make(chan struct{})}
 	d.writer = &writer{
-		pool:      pool,
-		queue:     make(chan *job, opts.QueueLength),
-		stop:      make(chan struct{}),
-		stopped:   make(chan struct{}),
-		wal:       &checkpointer{pool: second, kick: make(chan struct{}, 1), stopped: make(chan struct{})},
-		onDamaged: d.noteDamage,
+		db:      d,
+		pool:    pool,
+		queue:   make(chan *job, opts.QueueLength),
+		stop:    make(chan struct{}),
+		stopped: make(chan struct{}),
+		wal: &checkpointer{
+			db: d, pool: second, meter: d.meter, file: openForSync(path), pace: usualPace,
+			kick: make(chan struct{}, 1), stopped: make(chan struct{}),
+		},
+		meter: d.meter,
 	}
 	d.erased.pending.Store(opts.Server) // a server that was killed may have left a WAL with keys in it
 	go d.writer.run()
 	go d.writer.wal.run()
+	if err := d.checkMasterKey(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
 // prepareFile returns the writer's pool over a file that is ours, private, writable and of the current schema.
 func prepareFile(ctx context.Context, path string, opts Options) (*sql.DB, error) {
+	if err := CheckWAL(path); err != nil {
+		return nil, err
+	}
 	st, err := examine(ctx, path, opts.BusyTimeout)
 	if err != nil {
 		return nil, err
@@ -138,8 +174,18 @@ func prepareFile(ctx context.Context, path string, opts Options) (*sql.DB, error
 		return nil, explain(path, err)
 	}
 	pool.SetMaxOpenConns(1)
-	if !st.current() {
+	if opts.Server {
+		err = renewWAL(ctx, pool, path)
+	}
+	switch {
+	case err != nil || st.current():
+	case opts.throwAway:
 		err = migrate(ctx, pool)
+	default:
+		if err := upgrade(ctx, path, pool, st.version); err != nil {
+			_ = pool.Close()
+			return nil, err
+		}
 	}
 	if err == nil {
 		err = tryWriting(ctx, pool)
@@ -203,10 +249,13 @@ func tryWriting(ctx context.Context, pool *sql.DB) error {
 }
 
 // Close answers the writes that are queued, ends the reads, copies the WAL into the database file and closes it. Calls
-// that come later get ErrClosed.
+// that come later get ErrClosed. After ErrUnsynced it leaves the file as it is, to the end of the process.
 func (d *DB) Close() error {
 	d.closing.Do(func() {
 		// The last connection to go copies the WAL, and a read-only one cannot.
+		if d.opts.Server {
+			d.takeMark()
+		}
 		d.readers.close()
 		close(d.writer.stop)
 		<-d.writer.stopped
@@ -218,6 +267,9 @@ func (d *DB) Close() error {
 	})
 	return nil
 }
+
+// Incomplete is what [CheckComplete] said of the file before this server opened it.
+func (d *DB) Incomplete() error { return d.incomplete }
 
 // Path is the absolute path of the database file.
 func (d *DB) Path() string { return d.path }
@@ -245,8 +297,26 @@ func (d *DB) Ready(ctx context.Context) error {
 	})
 }
 
-func (d *DB) noteDamage(err error) {
-	if isDamage(err) {
+// Failed is closed when the store has met ErrUnsynced, so that a server can end, for only a restart helps.
+func (d *DB) Failed() <-chan struct{} { return d.failed }
+
+// note remembers what no later call may overlook.
+func (d *DB) note(err error) {
+	switch {
+	case isDamage(err):
 		d.damaged.Store(true)
+	case isUnsynced(err):
+		d.fail()
+	}
+}
+
+func (d *DB) fail() { d.failure.Do(func() { close(d.failed) }) }
+
+func (d *DB) hasFailed() bool {
+	select {
+	case <-d.failed:
+		return true
+	default:
+		return false
 	}
 }

@@ -28,6 +28,16 @@
 // functions must be safe to run twice. A commit that fails is a fault for all in it. Its outcome is unknown until
 // somebody looks: what reached the disk may be found there after a crash.
 //
+// # What bounds it
+//
+// A profile of 64 clients on two cores (make bench): a fifth of the processor's time of a refresh is the ES256 signature, another
+// fifth the one row that is read, whose 47 columns cost the driver two strings each, a seventh the writer with its commits, a tenth the
+// garbage collector; the rest is HTTP and the system's calls. The disk is not what it waits for: the refreshes that wait share a
+// commit. A single client waits for its own commit each time.
+//
+// What was taken out of the way of a refresh: the client's row (RecentClient), the savepoint around a single statement (writeToken),
+// and a deadline for a read by key (readRow), which costs two goroutines a statement.
+//
 // # Faults
 //
 // ErrFault is in the chain of every error that comes from the machine rather than from the data: a full, locked,
@@ -35,8 +45,13 @@
 // read a verdict from it. sql.ErrNoRows and violated constraints are facts about the data: methods turn them into the
 // sentinels of their Store, and anything else that a function returns passes through unchanged.
 //
-// After an I/O error the connection is closed and another one opened, since a failed fsync must not be retried. After a
-// damaged page all writes stop (ErrCorrupt) until a restart.
+// After an I/O error the connection is closed and another one opened. After a damaged page all writes stop (ErrCorrupt)
+// until a restart.
+//
+// After a failed sync everything stops (ErrUnsynced, [DB.Failed]) and the server ends: Linux takes the pages for clean then,
+// so that the next sync says nothing about them. Not even Close touches the file, since SQLite would copy the WAL on the word
+// of such a sync, and remove it. A restart alone does not help either, for it reads the WAL from the same memory. So the
+// server writes the WAL once more, byte for byte, and syncs it, before it answers from it (renewal.go).
 //
 // # One SQL text for two engines
 //

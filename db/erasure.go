@@ -37,7 +37,7 @@ func (d *DB) emptyWAL(ctx context.Context, now bool) error {
 
 // truncate is of the writer's goroutine. Thus no key is erased between the checkpoint and the note that none is left.
 func (d *DB) truncate(ctx context.Context, s *session, wait time.Duration) (busy bool, err error) {
-	busy, _, err = checkpoint(ctx, s, "TRUNCATE", wait)
+	busy, _, err = checkpoint(ctx, s, d.meter, "TRUNCATE", wait)
 	if err == nil && !busy {
 		d.erased.pending.Store(false)
 	}

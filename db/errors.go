@@ -28,6 +28,10 @@ var (
 	// ErrCorrupt is the fault that stops all writes: SQLite found the file damaged. Only a restart clears it.
 	ErrCorrupt = fmt.Errorf("the database file is damaged: %w", ErrFault)
 
+	// ErrUnsynced is the fault that stops everything: the disk could not keep what was written to it, and what a sync says
+	// later of the same pages means nothing. Only a restart clears it.
+	ErrUnsynced = fmt.Errorf("the disk failed to keep what was written: %w", ErrFault)
+
 	// ErrServerRunning is returned by Open and AcquireServerLock when a server holds the file.
 	ErrServerRunning = errors.New("a server is already running on this database")
 )
@@ -61,12 +65,12 @@ func isFault(err error) bool {
 		strings.Contains(err.Error(), "sql: Scan error")
 }
 
-// isBroken reports faults after which the connection is thrown away: what it believes of the file may be wrong, above
-// all after a failed fsync, which must not be tried again on the same pages.
+// isBroken reports faults after which the connection is thrown away: what it believes of the file may be wrong.
 func isBroken(err error) bool {
 	if code, ok := sqliteCode(err); ok {
 		switch code & 0xff {
-		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_MISUSE:
+		case sqlite3.SQLITE_READONLY, // opened while the disk was, and stays so
+			sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_MISUSE:
 			return true
 		}
 		return isDamage(err)
@@ -77,6 +81,12 @@ func isBroken(err error) bool {
 func isDamage(err error) bool {
 	code, ok := sqliteCode(err)
 	return ok && (code&0xff == sqlite3.SQLITE_CORRUPT || code&0xff == sqlite3.SQLITE_NOTADB)
+}
+
+// isUnsynced reports a failed fsync. Linux takes the pages for clean after it, though they are on no disk.
+func isUnsynced(err error) bool {
+	code, ok := sqliteCode(err)
+	return ok && (code == sqlite3.SQLITE_IOERR_FSYNC || code == sqlite3.SQLITE_IOERR_DIR_FSYNC)
 }
 
 func isLocked(err error) bool {

@@ -35,6 +35,7 @@ func everyMethod() map[string]call {
 	type store = oauth.Store
 	return map[string]call{
 		"Client":       read(func(c ctx, s store) (*oauth.Client, error) { return s.Client(c, "x") }),
+		"RecentClient": read(func(c ctx, s store) (*oauth.Client, error) { return s.RecentClient(c, "x") }),
 		"Clients":      read(func(c ctx, s store) ([]oauth.Client, error) { return s.Clients(c) }),
 		"CreateClient": write(func(c ctx, s store) error { return s.CreateClient(c, fullClient("x"), e) }),
 		"UpdateClient": write(func(c ctx, s store) error { return s.UpdateClient(c, fullClient("x"), e) }),
@@ -64,6 +65,8 @@ func everyMethod() map[string]call {
 		"Code":                    read(func(c ctx, s store) (*oauth.AuthorizationCode, error) { return s.Code(c, []byte("x")) }),
 		"CountCodeTry":            write(func(c ctx, s store) error { return s.CountCodeTry(c, []byte("x")) }),
 		"RedeemCode":              write(func(c ctx, s store) error { return s.RedeemCode(c, &oauth.Redemption{CodeHash: []byte("x")}) }),
+		"MayUse":                  read(func(c ctx, s store) (bool, error) { return s.MayUse(c, "x", "y") }),
+		"GroupsClaim":             read(func(c ctx, s store) ([]string, error) { return s.GroupsClaim(c, "x") }),
 		"RefreshState":            read(func(c ctx, s store) (*oauth.RefreshState, error) { return s.RefreshState(c, [16]byte{}) }),
 		"RotateRefreshToken": write(func(c ctx, s store) error {
 			return s.RotateRefreshToken(c, &oauth.Rotation{Read: &oauth.RefreshState{}})
@@ -189,6 +192,9 @@ func TestGEN00_AFaultOfTheStoreIsNeverAVerdict(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer d.Close()
+		if err := d.Checkpoint(t.Context(), true); err != nil { // of what was written at the start
+			t.Fatal(err)
+		}
 		file, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)

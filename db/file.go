@@ -3,6 +3,7 @@ package db
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -84,6 +85,30 @@ func makePrivate(path string) error {
 	return nil
 }
 
+// byHand is a file that is used past SQLite.
+type byHand interface {
+	io.ReaderAt
+	io.WriterAt
+	Sync() error
+	Close() error
+}
+
+// openByHand opens such a file. Tests put a failing disk below it.
+var openByHand = func(name string, flag int) (byHand, error) { return os.OpenFile(name, flag, 0) }
+
+// openForSync gives a descriptor of the database on which nothing is done but syncing, or nil where its closing would take
+// SQLite's locks away.
+func openForSync(path string) byHand {
+	if !sqlite.OFDLockingEnabled() {
+		return nil
+	}
+	f, err := openByHand(path, os.O_RDONLY)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
 func fileURI(path string, q url.Values) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
 }
@@ -102,16 +127,30 @@ func pragmas(busy time.Duration, more ...string) url.Values {
 }
 
 func writerDSN(path string, busy time.Duration) string {
-	q := pragmas(busy, "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)", "cache_size(-16000)",
-		"wal_autocheckpoint("+strconv.Itoa(autocheckpoint)+")", "journal_size_limit("+strconv.Itoa(walLimit)+")")
+	q := pragmas(busy, "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)", "cache_size(-8000)",
+		"wal_autocheckpoint(0)", "journal_size_limit("+strconv.Itoa(walLimit)+")")
 	q.Set("_txlock", "immediate")
 	return fileURI(path, q)
 }
 
 func readerDSN(path string, busy time.Duration) string {
-	q := pragmas(busy, "cache_size(-4000)")
+	q := pragmas(busy, "cache_size(-2000)")
 	q.Set("mode", "ro")
 	return fileURI(path, q)
+}
+
+// sourceDSN is for whoever reads a file of which nobody may have a connection open: it leaves no WAL behind then. It never makes a
+// file.
+func sourceDSN(path string) string {
+	q := pragmas(longWait, "cache_size(-2000)")
+	q.Set("mode", "rw")
+	q.Set("_txlock", "immediate")
+	return fileURI(path, q)
+}
+
+// copyDSN is for a copy that nobody else knows of. It is brought to the disk when it is whole.
+func copyDSN(path string) string {
+	return fileURI(path, pragmas(longWait, "journal_mode(MEMORY)", "synchronous(OFF)", "secure_delete(1)"))
 }
 
 func lockDSN(path string) string { return fileURI(path, pragmas(0)) }

@@ -20,6 +20,11 @@ func (d *DB) Owner(ctx context.Context, id string) (*oauth.Owner, error) {
 			ID: r.ID, Name: r.Name, Email: orEmpty(r.Email), EmailVerified: r.EmailVerifiedAt != nil, Disabled: r.DisabledAt != nil,
 			GrantsRevokedBefore: instantOrNil(r.GrantsRevokedBefore), Version: r.Version,
 		}
+		if err != nil {
+			return err
+		}
+		f, err := factors(ctx, q, id)
+		o.SecondFactor = f.Second()
 		return err
 	})
 	return orNotFound(o, err)
@@ -126,6 +131,7 @@ func grantState(r queries.GrantState) *oauth.GrantState {
 		ClientVersion:             orZero(r.ClientVersion),
 		ClientGrantsRevokedBefore: instantOrNil(r.ClientGrantsRevokedBefore),
 		ClientDisabled:            r.ClientVersion == nil || r.ClientDisabledAt != nil,
+		ClientRestricted:          r.ClientRestrictedAt != nil,
 	}
 	if r.ClientVersion == nil {
 		all := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC) // a client that is gone has revoked whatever there is

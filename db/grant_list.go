@@ -107,7 +107,7 @@ func chooseGrants(ctx context.Context, store *queries.Queries, q *oauth.GrantQue
 	if err != nil {
 		return nil, err
 	}
-	w.chunk = int32(min(limit+1, walkChunk))
+	w.first = int32(min(limit+1, walkChunk))
 	p := &grantPiece{broad: w.broad, keyOf: w.keyOf}
 	for looked := 0; ; looked++ {
 		row, err := w.next(ctx)
@@ -127,7 +127,6 @@ func chooseGrants(ctx context.Context, store *queries.Queries, q *oauth.GrantQue
 			p.keys = append(p.keys, *row)
 		}
 		p.last = row
-		w.chunk = walkChunk
 	}
 }
 

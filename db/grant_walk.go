@@ -10,17 +10,19 @@ import (
 	"regrant/db/queries"
 )
 
-// walkChunk is how many rows a walk reads on, after the first piece of the size of the page.
+// walkChunk is how many rows a walk reads at most at a time. It begins with what the page asks for and doubles, so that a page
+// of few is not paid for like one of many.
 const walkChunk = 500
 
 // grantWalk goes along one index from a place onwards.
 type grantWalk struct {
 	read func(ctx context.Context, q *queries.Queries, key int64, id string, lim int32) ([]queries.GrantKey, error)
 
-	rows []queries.GrantKey // read and not taken yet
-	key  int64              // the last that was read
-	id   string
-	done bool
+	rows  []queries.GrantKey // read and not taken yet
+	chunk int32              // how many are read next; 0: as many as the page asks for
+	key   int64              // the last that was read
+	id    string
+	done  bool
 }
 
 // grantWalks are several walks in one order, merged.
@@ -29,7 +31,7 @@ type grantWalks struct {
 	by         oauth.GrantSort
 	descending bool
 	below      int64 // used_hour at which walks upwards end
-	chunk      int32
+	first      int32 // how many a walk reads first
 	walks      []*grantWalk
 	seen       map[string]bool // nil where no grant can be on two walks
 	broad      bool
@@ -86,13 +88,17 @@ func (w *grantWalks) fill(ctx context.Context, walk *grantWalk) error {
 	if len(walk.rows) > 0 || walk.done {
 		return nil
 	}
-	rows, err := walk.read(ctx, w.q, walk.key, walk.id, w.chunk)
+	if walk.chunk == 0 {
+		walk.chunk = w.first
+	}
+	rows, err := walk.read(ctx, w.q, walk.key, walk.id, walk.chunk)
 	if err != nil {
 		return err
 	}
-	if walk.rows = rows; len(rows) < int(w.chunk) {
+	if walk.rows = rows; len(rows) < int(walk.chunk) {
 		walk.done = true
 	}
+	walk.chunk = min(2*walk.chunk, walkChunk)
 	if w.by == oauth.GrantsByUsed && !w.descending {
 		if i := slices.IndexFunc(rows, func(r queries.GrantKey) bool { return r.UsedHour >= w.below }); i >= 0 {
 			walk.rows, walk.done = rows[:i], true

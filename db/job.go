@@ -26,11 +26,28 @@ func (d *DB) write(ctx context.Context, op string, fn func(*Tx) error) error {
 
 // writeMany is write for what changes about as many pages as that many plain writes, so that checkpoints keep up with it.
 func (d *DB) writeMany(ctx context.Context, op string, weight int, fn func(*Tx) error) error {
-	err := d.enqueue(ctx, &job{op: op, ctx: ctx, fn: fn, weight: weight, done: make(chan error, 1)})
+	err := d.writeJob(ctx, &job{op: op, ctx: ctx, fn: fn, weight: weight})
+	d.writes.Add(1) // after a fault, too: nobody knows what it left
+	return err
+}
+
+// writeToken is write for one statement that changes a refresh token and nothing else. SQLite undoes a statement that fails by
+// itself, so it needs no savepoint; and what is kept in memory of other rows stays true.
+func (d *DB) writeToken(ctx context.Context, op string, statement func(*Tx) error) error {
+	return d.writeJob(ctx, &job{op: op, ctx: ctx, fn: statement, weight: 1, single: true})
+}
+
+func (d *DB) writeJob(ctx context.Context, j *job) error {
+	j.at, j.done = time.Now(), make(chan error, 1)
+	err := d.enqueue(ctx, j)
 	switch {
 	case err == nil:
 		d.failing.Store(false)
-	case isFault(err) && !errors.Is(err, ErrBusy) && ctx.Err() == nil:
+	case !isFault(err) || ctx.Err() != nil:
+	case errors.Is(err, ErrBusy):
+		d.meter.busy.Add(1)
+	default:
+		d.meter.faults.Add(1)
 		d.failing.Store(true)
 	}
 	return err
@@ -45,7 +62,10 @@ func (d *DB) enqueue(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return fault(j.op, err)
 	}
-	if d.damaged.Load() {
+	switch {
+	case d.hasFailed():
+		return fault(j.op, ErrUnsynced)
+	case d.damaged.Load():
 		return fault(j.op, ErrCorrupt)
 	}
 	select {
@@ -56,6 +76,7 @@ func (d *DB) enqueue(ctx context.Context, j *job) error {
 		return fault(j.op, ErrBusy)
 	}
 
+	crashPoint(nil, j.op, "queued")
 	wait := time.NewTimer(d.opts.QueueWait)
 	defer wait.Stop()
 	var why error
@@ -80,6 +101,8 @@ type job struct {
 	ctx    context.Context
 	fn     func(*Tx) error
 	weight int
+	single bool      // fn is one statement
+	at     time.Time // of the call
 	alone  func(*session) error
 	state  atomic.Int32
 	done   chan error // holds one, so that the writer never waits for a caller

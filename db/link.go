@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"regrant/app/account"
@@ -25,7 +26,8 @@ func (d *DB) PutLink(ctx context.Context, l account.Link, hash []byte, e audit.E
 		}
 		if err := tx.InsertLink(ctx, queries.InsertLinkParams{
 			Hash: hash, ID: l.ID, Kind: string(l.Kind), PersonID: l.PersonID, Email: orNull(l.Email), Name: l.Name, Role: string(l.Role),
-			CreatedBy: l.CreatedBy, CreatedAt: micros(l.CreatedAt), ExpiresAt: micros(l.ExpiresAt),
+			CreatedBy: l.CreatedBy, CreatedAt: micros(l.CreatedAt), ExpiresAt: micros(l.ExpiresAt), AMR: strings.Join(l.AMR, " "),
+			BrowserHash: l.Browser,
 		}); err != nil {
 			return err
 		}
@@ -42,7 +44,7 @@ func (tx *Tx) makeWay(ctx context.Context, l account.Link) error {
 			return err
 		}
 		return tx.DeleteLinksOfKind(ctx, kind)
-	case account.LinkInvite:
+	case account.LinkInvite, account.LinkSignUp:
 		_, err := tx.PersonByEmail(ctx, &l.Email)
 		if err == nil {
 			return account.ErrEmailTaken
@@ -50,7 +52,7 @@ func (tx *Tx) makeWay(ctx context.Context, l account.Link) error {
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		return tx.DeleteInvitationsTo(ctx, &l.Email)
+		return tx.DeleteLinksTo(ctx, kind, &l.Email)
 	}
 	p, err := tx.living(ctx, l.PersonID)
 	if err == nil && p.DisabledAt != nil {
@@ -59,7 +61,19 @@ func (tx *Tx) makeWay(ctx context.Context, l account.Link) error {
 	if err != nil {
 		return err
 	}
-	return tx.DeletePasswordLinks(ctx, l.PersonID, &kind)
+	if l.Kind == account.LinkReset && l.CreatedBy == "" {
+		return tx.DeleteAskedLinks(ctx, l.PersonID, kind) // strangers may ask: what an admin handed over stays good
+	}
+	if l.Kind == account.LinkEmail {
+		_, err := tx.PersonByEmail(ctx, &l.Email)
+		if err == nil {
+			return account.ErrEmailTaken
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+	}
+	return tx.DeleteLinksOfPerson(ctx, l.PersonID, &kind)
 }
 
 // LinkByHash implements account.LinkStore.
@@ -99,7 +113,7 @@ func (d *DB) WithdrawInvitation(ctx context.Context, id string, e audit.Event) e
 }
 
 // CreateFirstAdmin implements account.LinkStore.
-func (d *DB) CreateFirstAdmin(ctx context.Context, hash []byte, p account.Person, events ...audit.Event) error {
+func (d *DB) CreateFirstAdmin(ctx context.Context, hash []byte, p account.Person, device string, events ...audit.Event) error {
 	return d.write(ctx, "create the first admin", func(tx *Tx) error {
 		if err := noAdminYet(ctx, tx.Queries); err != nil {
 			return err
@@ -107,22 +121,34 @@ func (d *DB) CreateFirstAdmin(ctx context.Context, hash []byte, p account.Person
 		if _, err := tx.useLink(ctx, account.LinkSetup, hash, p.CreatedAt); err != nil {
 			return err
 		}
-		return tx.createPerson(ctx, p, events...)
+		if err := tx.createPerson(ctx, p, events...); err != nil {
+			return err
+		}
+		return tx.meetByLink(ctx, device, nil, events[len(events)-1])
 	})
 }
 
 // CreateInvited implements account.LinkStore.
-func (d *DB) CreateInvited(ctx context.Context, hash []byte, p account.Person, events ...audit.Event) error {
-	return d.write(ctx, "accept an invitation", func(tx *Tx) error {
-		if _, err := tx.useLink(ctx, account.LinkInvite, hash, p.CreatedAt); err != nil {
+func (d *DB) CreateInvited(ctx context.Context, kind account.LinkKind, hash []byte, p account.Person, u *account.Unfinished, device string, events ...audit.Event) error {
+	return d.write(ctx, "make an account by a link", func(tx *Tx) error {
+		if _, err := tx.useLink(ctx, kind, hash, p.CreatedAt); err != nil {
 			return err
 		}
-		return tx.createPerson(ctx, p, events...)
+		if err := tx.createPerson(ctx, p, events...); err != nil {
+			return err
+		}
+		if err := tx.GiveUsedLink(ctx, p.ID, hash); err != nil {
+			return err
+		}
+		if err := tx.keepUnfinished(ctx, u); err != nil {
+			return err
+		}
+		return tx.meetByLink(ctx, device, u, events[len(events)-1])
 	})
 }
 
 // ResetByLink implements account.LinkStore.
-func (d *DB) ResetByLink(ctx context.Context, kind account.LinkKind, hash []byte, passwordHash string, g account.Guess, e audit.Event, more ...audit.Event) error {
+func (d *DB) ResetByLink(ctx context.Context, kind account.LinkKind, hash []byte, passwordHash string, g account.Guess, u *account.Unfinished, device string, e audit.Event, more ...audit.Event) error {
 	return d.write(ctx, "reset password by link", func(tx *Tx) error {
 		l, err := tx.useLink(ctx, kind, hash, e.At)
 		if err != nil {
@@ -142,8 +168,26 @@ func (d *DB) ResetByLink(ctx context.Context, kind account.LinkKind, hash []byte
 		if err := tx.putPassword(ctx, p, passwordHash, &before, g, e); err != nil {
 			return err
 		}
-		return andAudit(ctx, tx, nil, append([]audit.Event{e}, more...)...)
+		if kind == account.LinkRenewal {
+			if err := tx.wholeOrWaiting(ctx, p.ID, l.AMR, u); err != nil {
+				return err
+			}
+		}
+		if err := andAudit(ctx, tx, nil, append([]audit.Event{e}, more...)...); err != nil || kind != account.LinkRenewal {
+			return err
+		}
+		return tx.meetByLink(ctx, device, u, more[len(more)-1])
 	})
+}
+
+// meetByLink remembers the device of a sign-in by a link, unless that still waits for a second factor: else the next sign-in with
+// it would be told of as one with a new device.
+func (tx *Tx) meetByLink(ctx context.Context, device string, u *account.Unfinished, e audit.Event) error {
+	if u != nil {
+		return nil
+	}
+	met, err := tx.meetDevice(ctx, device, e)
+	return andAudit(ctx, tx, err, met...)
 }
 
 // useLink uses up a link; every later caller gets [account.ErrLinkOver].
@@ -170,7 +214,7 @@ func noLink(err error) error {
 
 func link(r queries.Link) account.Link {
 	l := account.Link{
-		ID: r.ID, Kind: account.LinkKind(r.Kind), PersonID: r.PersonID, Name: r.Name, Role: account.Role(r.Role), CreatedBy: r.CreatedBy,
+		ID: r.ID, Kind: account.LinkKind(r.Kind), PersonID: r.PersonID, Name: r.Name, Role: account.Role(r.Role), CreatedBy: r.CreatedBy, AMR: words(r.AMR), Browser: r.BrowserHash,
 		CreatedAt: instant(r.CreatedAt), ExpiresAt: instant(r.ExpiresAt),
 	}
 	if r.Email != nil {

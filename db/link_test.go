@@ -64,7 +64,7 @@ func TestSetup(t *testing.T) {
 			t.Fatal(address, err)
 		}
 
-		in, err := links.SetUp(ctx, tokenOf(address), first, audit.Origin{IP: "192.0.2.7"}, t0.Add(time.Minute))
+		in, err := links.SetUp(ctx, tokenOf(address), first, "", audit.Origin{IP: "192.0.2.7"}, t0.Add(time.Minute))
 
 		if err != nil || in.Person.Role != account.RoleAdmin {
 			t.Fatal(in, err)
@@ -78,7 +78,7 @@ func TestSetup(t *testing.T) {
 				t.Errorf("event: %+v", e)
 			}
 		}
-		_, err = links.SetUp(ctx, tokenOf(address), first, server, t0.Add(time.Minute))
+		_, err = links.SetUp(ctx, tokenOf(address), first, "", server, t0.Add(time.Minute))
 		want(t, err, account.ErrHasAdmin)
 		_, err = links.Setup(ctx, server, t0)
 		want(t, err, account.ErrHasAdmin)
@@ -96,7 +96,7 @@ func TestSetup(t *testing.T) {
 		if _, err := links.Find(ctx, account.LinkSetup, tokenOf(address), t0.Add(time.Hour)); err != nil {
 			t.Error(err)
 		}
-		_, err = links.SetUp(ctx, tokenOf(address), first, server, t0.Add(time.Hour+time.Minute))
+		_, err = links.SetUp(ctx, tokenOf(address), first, "", server, t0.Add(time.Hour+time.Minute))
 		want(t, err, account.ErrLinkOver)
 	})
 
@@ -106,7 +106,7 @@ func TestSetup(t *testing.T) {
 		if _, err := p.Create(ctx, account.NewPerson{Email: "cli@example.com", Role: account.RoleAdmin, Password: secret}, admin, t0); err != nil {
 			t.Fatal(err)
 		}
-		_, err := links.SetUp(ctx, tokenOf(address), first, server, t0)
+		_, err := links.SetUp(ctx, tokenOf(address), first, "", server, t0)
 		want(t, err, account.ErrHasAdmin)
 	})
 
@@ -120,7 +120,7 @@ func TestSetup(t *testing.T) {
 		got := together(n, func(i int) error {
 			mine := first
 			mine.Email = string(rune('a'+i%26)) + string(rune('a'+i/26)) + "@example.com"
-			_, err := links.SetUp(ctx, tokenOf(address), mine, server, t0)
+			_, err := links.SetUp(ctx, tokenOf(address), mine, "", server, t0)
 			return err
 		})
 		if got[""] != 1 || got[""]+got["over"]+got["has admin"] != n {
@@ -154,7 +154,7 @@ func TestInvitations(t *testing.T) {
 		}
 
 		got := together(20, func(int) error {
-			_, err := links.Accept(ctx, tokenOf(address), "Robert", secret, audit.Origin{}, t0.Add(time.Hour))
+			_, err := links.Accept(ctx, tokenOf(address), "Robert", secret, account.Course{}, "", audit.Origin{}, t0.Add(time.Hour))
 			return err
 		})
 
@@ -171,10 +171,10 @@ func TestInvitations(t *testing.T) {
 		_, _, links := linksOf(t)
 		_, address, _ := links.Invite(ctx, account.Invitation{Email: "bob@example.com"}, admin, t0)
 		var refused *account.PasswordError
-		if _, err := links.Accept(ctx, tokenOf(address), "Bob", "short", audit.Origin{}, t0); !errors.As(err, &refused) {
+		if _, err := links.Accept(ctx, tokenOf(address), "Bob", "short", account.Course{}, "", audit.Origin{}, t0); !errors.As(err, &refused) {
 			t.Fatal(err)
 		}
-		if _, err := links.Accept(ctx, tokenOf(address), "Bob", secret, audit.Origin{}, t0); err != nil {
+		if _, err := links.Accept(ctx, tokenOf(address), "Bob", secret, account.Course{}, "", audit.Origin{}, t0); err != nil {
 			t.Error(err)
 		}
 	})
@@ -237,7 +237,7 @@ func TestInvitations(t *testing.T) {
 		// Somebody gets the address while the invitation waits.
 		_, address, _ := links.Invite(ctx, account.Invitation{Email: "bob@example.com"}, admin, t0)
 		create(t, p, "bob@example.com")
-		_, err = links.Accept(ctx, tokenOf(address), "Bob", secret, audit.Origin{}, t0)
+		_, err = links.Accept(ctx, tokenOf(address), "Bob", secret, account.Course{}, "", audit.Origin{}, t0)
 		want(t, err, account.ErrEmailTaken)
 	})
 

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"regrant/app/account"
 	"regrant/app/audit"
@@ -41,21 +42,25 @@ func (d *DB) ChangePassword(ctx context.Context, c account.PasswordChange, seenH
 			return err
 		}
 		if c.EndOthers {
-			now := micros(e.At)
-			if _, err := tx.endSessions(ctx, p.ID, c.SessionID, e.At); err != nil {
-				return err
-			}
-			if err := tx.DeleteOpenCodesOfOtherSessions(ctx, p.ID, c.SessionID); err != nil {
-				return err
-			}
-			if _, err := tx.RevokeGrantsElsewhere(ctx, queries.RevokeGrantsElsewhereParams{
-				Now: &now, PersonID: p.ID, Keep: c.SessionID,
-			}); err != nil {
+			if err := tx.endElsewhere(ctx, p.ID, c.SessionID, oauth.RevokedPassword, e.At); err != nil {
 				return err
 			}
 		}
 		return tx.audit(ctx, e)
 	})
+}
+
+// endElsewhere ends what a person has open but for what hangs on one session.
+func (tx *Tx) endElsewhere(ctx context.Context, personID, sessionID string, reason oauth.RevokedReason, at time.Time) error {
+	now, why := micros(at), string(reason)
+	if _, err := tx.endSessions(ctx, personID, sessionID, at); err != nil {
+		return err
+	}
+	if err := tx.DeleteOpenCodesOfOtherSessions(ctx, personID, sessionID); err != nil {
+		return err
+	}
+	_, err := tx.RevokeGrantsElsewhere(ctx, queries.RevokeGrantsElsewhereParams{Now: &now, Reason: &why, PersonID: personID, Keep: sessionID})
+	return err
 }
 
 // putPassword replaces the hash of p and clears the counters of its account.
@@ -69,6 +74,15 @@ func (tx *Tx) putPassword(ctx context.Context, p queries.Person, hash string, re
 	}
 	if n == 0 {
 		return account.ErrChanged
+	}
+	if err := tx.DeleteSignInsOfPerson(ctx, p.ID); err != nil { // whoever showed the old one
+		return err
+	}
+	if err := tx.forgetGuesses(ctx, p.ID); err != nil {
+		return err
+	}
+	if err := tx.DeleteLinksOfPerson(ctx, p.ID, nil); err != nil { // they let in whoever reads the mailbox
+		return err
 	}
 	return tx.giveBack(ctx, g)
 }

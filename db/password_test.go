@@ -70,6 +70,19 @@ func TestChangePassword(t *testing.T) {
 		}
 	})
 
+	t.Run("WEB-36 guesses in a stolen session delay no device of the owner's", func(t *testing.T) {
+		_, p, ann := setUp(t)
+		for range 5 {
+			want(t, p.ChangePassword(t.Context(), change(ann, "wrong", true), from("192.0.2.1"), t0), account.ErrCredentials)
+		}
+		throttled(t, p.ChangePassword(t.Context(), change(ann, secret, true), from("192.0.2.1"), t0))
+		c := change(ann, secret, false)
+		c.Device = "here"
+		if err := p.ChangePassword(t.Context(), c, from("192.0.2.2"), t0); err != nil {
+			t.Fatal(err)
+		}
+	})
+
 	t.Run("WEB-31 the new one is held to the rules", func(t *testing.T) {
 		_, p, ann := setUp(t)
 		c := change(ann, secret, true)

@@ -77,6 +77,13 @@ func (d *DB) CountAdmins(ctx context.Context) (int, error) {
 // UpdateProfile implements account.Store.
 func (d *DB) UpdateProfile(ctx context.Context, p account.Person, e audit.Event) error {
 	return d.write(ctx, "update person", func(tx *Tx) error {
+		was, err := tx.PersonByID(ctx, p.ID)
+		if errors.Is(err, sql.ErrNoRows) {
+			return account.ErrChanged
+		}
+		if err != nil {
+			return err
+		}
 		n, err := tx.UpdateProfile(ctx, queries.UpdateProfileParams{
 			Name: p.Name, Email: &p.Email, EmailVerifiedAt: microsOrNull(p.EmailVerifiedAt), Now: micros(e.At),
 			ID: p.ID, Version: p.Version,
@@ -84,6 +91,22 @@ func (d *DB) UpdateProfile(ctx context.Context, p account.Person, e audit.Event)
 		if isUnique(err) {
 			return account.ErrEmailTaken
 		}
+		if err == nil && n == 0 {
+			err = account.ErrChanged
+		}
+		if err := andAudit(ctx, tx, err, e); err != nil {
+			return err
+		}
+		return tx.leaveEmail(ctx, was, p.Email)
+	})
+}
+
+// PutPreferences implements account.Store.
+func (d *DB) PutPreferences(ctx context.Context, p account.Person, e audit.Event) error {
+	return d.write(ctx, "change preferences", func(tx *Tx) error {
+		n, err := tx.PutPreferences(ctx, queries.PutPreferencesParams{
+			Name: p.Name, Language: p.Language, TimeZone: p.TimeZone, Now: micros(e.At), ID: p.ID, Version: p.Version,
+		})
 		if err == nil && n == 0 {
 			err = account.ErrChanged
 		}
@@ -124,11 +147,26 @@ func (d *DB) EnablePerson(ctx context.Context, id string, e audit.Event) error {
 // DeletePerson implements account.Store.
 func (d *DB) DeletePerson(ctx context.Context, id string, e audit.Event) error {
 	return d.write(ctx, "delete person", func(tx *Tx) error {
+		p, err := tx.living(ctx, id)
+		if err != nil {
+			return err
+		}
 		before, err := tx.remove(ctx, id, oauth.RevokedUserDeleted, e.At)
 		if err != nil {
 			return err
 		}
-		if err := tx.DeleteConsentsOfPerson(ctx, id); err != nil {
+		if err := tx.ForgetLinks(ctx, id, p.Email); err != nil {
+			return err
+		}
+		for _, forget := range []func(context.Context, string) error{tx.DeleteConsentsOfPerson, tx.DeleteMailsOfPerson, tx.DeleteFormerEmailsOfPerson} {
+			if err := forget(ctx, id); err != nil {
+				return err
+			}
+		}
+		if err := tx.DeleteMembershipsOfPerson(ctx, id); err != nil {
+			return err
+		}
+		if err := tx.deleteFactors(ctx, id); err != nil {
 			return err
 		}
 		now := micros(e.At)
@@ -167,6 +205,14 @@ func (tx *Tx) remove(ctx context.Context, id string, reason oauth.RevokedReason,
 // endAll ends what a person has open and returns the grants_revoked_before that ends their grants, whose rows follow with
 // that reason. No grant is later than it, even if the clock went back since that was made.
 func (tx *Tx) endAll(ctx context.Context, id string, reason oauth.RevokedReason, at time.Time) (revokedBefore int64, err error) {
+	if err := tx.DeleteDevicesOfPerson(ctx, id); err != nil {
+		return 0, err
+	}
+	return tx.endAllBut(ctx, id, "", reason, at)
+}
+
+// endAllBut does what endAll does, but for one session and the browsers that the person is known by.
+func (tx *Tx) endAllBut(ctx context.Context, id, keep string, reason oauth.RevokedReason, at time.Time) (revokedBefore int64, err error) {
 	p, err := tx.living(ctx, id)
 	if err != nil {
 		return 0, err
@@ -182,13 +228,10 @@ func (tx *Tx) endAll(ctx context.Context, id string, reason oauth.RevokedReason,
 	if err := tx.DeleteOpenCodesOfPerson(ctx, id); err != nil {
 		return 0, err
 	}
-	if err := tx.DeleteDevicesOfPerson(ctx, id); err != nil {
+	if err := tx.DeleteLinksOfPerson(ctx, id, nil); err != nil {
 		return 0, err
 	}
-	if err := tx.DeletePasswordLinks(ctx, id, nil); err != nil {
-		return 0, err
-	}
-	if _, err := tx.endSessions(ctx, id, "", at); err != nil {
+	if _, err := tx.endSessions(ctx, id, keep, at); err != nil {
 		return 0, err
 	}
 	return revokedBefore, tx.InsertRevocation(ctx, queries.InsertRevocationParams{
@@ -216,11 +259,11 @@ func noPerson(err error) error {
 
 func person(r queries.Person) account.Person {
 	p := account.Person{
-		ID: r.ID, Name: r.Name, Role: account.Role(r.Role), EmailVerifiedAt: instantOrNil(r.EmailVerifiedAt),
+		ID: r.ID, Name: r.Name, Role: account.Role(r.Role), Language: r.Language, TimeZone: r.TimeZone, EmailVerifiedAt: instantOrNil(r.EmailVerifiedAt),
 		PasswordHash: r.PasswordHash, PasswordChangedAt: instantOrNil(r.PasswordChangedAt),
 		PasswordExpiredAt: instantOrNil(r.PasswordExpiredAt),
 		DisabledAt:        instantOrNil(r.DisabledAt), DeletedAt: instantOrNil(r.DeletedAt),
-		GrantsRevokedBefore: instantOrNil(r.GrantsRevokedBefore), Version: r.Version,
+		GrantsRevokedBefore: instantOrNil(r.GrantsRevokedBefore), SessionsEnded: instantOrNil(r.SessionsEndedBefore), Version: r.Version,
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
 	if r.Email != nil {

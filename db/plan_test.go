@@ -13,7 +13,9 @@ import (
 var large = map[string]bool{
 	"g": true, "grants": true, "t": true, "refresh_tokens": true, "k": true, "codes": true, "p": true, "people": true, "consents": true,
 	"d": true, "grant_days": true, "m": true, "grant_moments": true, "r": true, "revoked_access_tokens": true, "authorization_requests": true,
-	"s": true, "sessions": true, "devices": true, "throttle": true, "audit_events": true, "refusals": true,
+	"s": true, "sessions": true, "devices": true, "throttle": true, "audit_events": true, "refusals": true, "passkeys": true, "spent_challenges": true,
+	"l": true, "links": true, "group_members": true, "own": true, "o": true, "sign_ins": true, "recovery_codes": true,
+	"mails": true, "former_emails": true,
 }
 
 // inOrder may be walked along an index from one end, since each query that does so has a LIMIT and stops, or the index is small.
@@ -23,6 +25,7 @@ var inOrder = map[string]bool{
 	"CountAdminsEver":    true,
 	"CapFailureCounters": true, // walks what is kept, a bounded number, once in 256 failures
 	"CountPeople":        true,
+	"GroupsOfClients":    true, // g stands for groups, which are few
 }
 
 var (
@@ -35,7 +38,7 @@ func TestNoQueryReadsALargeTableFromEndToEnd(t *testing.T) {
 	var seen int
 	for _, noun := range []string{"access_token", "authorization_request", "behind", "client", "code", "consent", "grant", "refresh_token",
 		"session", "person", "people_list", "link", "throttle", "audit", "statistics", "refusal", "timeline", "grant_change", "grant_list",
-		"grant_expiry", "bulk_revocation"} {
+		"grant_expiry", "bulk_revocation", "passkey", "group", "access", "mail", "sign_in", "factor"} {
 		text, err := os.ReadFile(filepath.Join("queries", noun+".sql"))
 		if err != nil {
 			t.Fatal(err)
@@ -62,6 +65,23 @@ func TestNoQueryReadsALargeTableFromEndToEnd(t *testing.T) {
 	}
 	if seen < 60 {
 		t.Errorf("only %d steps were seen: is the text still split as it is written?", seen)
+	}
+}
+
+// The page of what happened to a person reads only that, the newest first.
+func TestTheEventsOfAPersonAreReadAlongTheirIndex(t *testing.T) {
+	d := openTest(t, Options{})
+	text, err := os.ReadFile("queries/audit.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, query, _ := strings.Cut(string(text), "-- name: AuditEventsOfPerson :many")
+	query, _, _ = strings.Cut(query, "-- name:")
+
+	steps := plan(t, d, parameter.ReplaceAllString(query, "?"))
+
+	if len(steps) != 1 || !strings.Contains(steps[0], "audit_events_person (person_id=? AND seq>? AND seq<?)") {
+		t.Errorf("%q", steps)
 	}
 }
 

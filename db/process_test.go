@@ -8,11 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"regrant/app/audit"
+	"regrant/db/faultdisk"
 )
 
 // TestMain lets this test binary play another process on the same file.
@@ -24,6 +28,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	openByHand = func(name string, flag int) (byHand, error) { return faultdisk.OpenFile(name, flag) }
 	os.Exit(m.Run())
 }
 
@@ -31,6 +36,20 @@ const childWrites = 100
 
 func play(role, path string) error {
 	ctx := context.Background()
+	if n, err := strconv.Atoi(os.Getenv("REGRANT_DB_TEST_STATEMENT")); err == nil {
+		dieAtStatement(n)
+	}
+	if role == "seal" {
+		return sealUntilKilled(ctx, path)
+	}
+	if role == "restore" {
+		n, err := strconv.Atoi(os.Getenv("REGRANT_DB_TEST_STEP"))
+		if err != nil {
+			return err
+		}
+		_, err = Restore(ctx, path, filepath.Join(filepath.Dir(path), "copy.db"), RestoreOptions{Event: restored, Progress: dyingAt(n)})
+		return err
+	}
 	d, err := Open(ctx, path, Options{Server: role == "serve"})
 	if err != nil {
 		return err
@@ -55,6 +74,28 @@ func play(role, path string) error {
 		}
 	}
 	return errors.New("unknown role")
+}
+
+func sealUntilKilled(ctx context.Context, path string) error {
+	master := masterKey(1)
+	d, err := Open(ctx, path, Options{MasterKey: master})
+	if err != nil {
+		return err
+	}
+	seal, err := d.KeySeal(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println("open")
+	for next := seal.SealedAt == nil; ; next = !next {
+		with, kind := master, audit.KeysSealed
+		if !next {
+			with, kind = nil, audit.KeysUnsealed
+		}
+		if _, err := d.SealKeys(ctx, with, sealEvent(kind)); err != nil {
+			return err
+		}
+	}
 }
 
 func child(t *testing.T, role, path string) *exec.Cmd {

@@ -15,6 +15,27 @@ func (d *DB) read(ctx context.Context, op string, fn func(*queries.Queries) erro
 	return d.readers.run(ctx, op, func(s *session) error { return s.call(fn) })
 }
 
+// readRow is read for a single row by its key. That looks at a handful of pages, so it needs no deadline of its own once it has a
+// connection; and a deadline costs two goroutines for each statement.
+func (d *DB) readRow(ctx context.Context, op string, fn func(*queries.Queries) error) error {
+	r := d.readers
+	select {
+	case r.slots <- struct{}{}:
+	default:
+		return d.read(ctx, op, fn)
+	}
+	defer func() { <-r.slots }()
+	if err := ctx.Err(); err != nil {
+		return fault(op, err)
+	}
+	select {
+	case <-r.closed:
+		return fault(op, ErrClosed)
+	default:
+	}
+	return r.use(context.Background(), op, func(s *session) error { return s.call(fn) })
+}
+
 // snapshot is read for several statements that must agree: all see the same commit.
 func (d *DB) snapshot(ctx context.Context, op string, fn func(*queries.Queries) error) error {
 	return d.readers.run(ctx, op, func(s *session) error {
@@ -53,9 +74,17 @@ func (r *readers) run(ctx context.Context, op string, fn func(*session) error) e
 	case <-r.closed:
 		return fault(op, ErrClosed)
 	}
+	return r.use(ctx, op, fn)
+}
+
+// use runs fn over a connection. The caller holds a slot.
+func (r *readers) use(ctx context.Context, op string, fn func(*session) error) error {
+	if r.db.hasFailed() {
+		return fault(op, ErrUnsynced) // what can be read may be on no disk
+	}
 	s, err := r.take(ctx)
 	if err != nil {
-		r.db.noteDamage(err)
+		r.db.note(err)
 		return fault(op, err)
 	}
 
@@ -69,7 +98,7 @@ func (r *readers) run(ctx context.Context, op string, fn func(*session) error) e
 	}
 	// An interrupted or failed statement may leave a transaction open, and with it the WAL pinned.
 	s.discard()
-	r.db.noteDamage(err)
+	r.db.note(err)
 	return fault(op, err)
 }
 
@@ -81,7 +110,7 @@ func (r *readers) take(ctx context.Context) (*session, error) {
 		r.idle = r.idle[:n-1]
 		return s, nil
 	}
-	return openSession(ctx, r.pool)
+	return openSession(ctx, r.pool, r.db.opts.Trace)
 }
 
 func (r *readers) give(s *session) {

@@ -15,7 +15,7 @@ import (
 // state that is dead.
 func (d *DB) RefreshState(ctx context.Context, tokenID [16]byte) (*oauth.RefreshState, error) {
 	var s *oauth.RefreshState
-	err := d.read(ctx, "read refresh token", func(q *queries.Queries) error {
+	err := d.readRow(ctx, "read refresh token", func(q *queries.Queries) error {
 		row, err := q.RefreshState(ctx, tokenID[:])
 		s = refreshState(row)
 		return err
@@ -28,26 +28,32 @@ func (d *DB) RotateRefreshToken(ctx context.Context, r *oauth.Rotation) error {
 	s := r.Read
 	p := queries.RotateRefreshTokenParams{
 		TokenID: s.TokenID[:], Generation: int64(s.Generation), Epoch: int64(s.Epoch),
+		NextGeneration: int64(s.Generation) + int64(r.Skipped) + 1, NextEpoch: int64(r.Epoch),
 		GrantVersion: s.Version, PersonVersion: s.Owner.Version, ClientVersion: s.ClientVersion,
 		CurrentHash: r.CurrentHash, PreviousHash: r.PreviousHash, Nonce: r.Nonce, WindowKeyID: idOrNull(r.WindowKeyID),
 		WindowEnd: int64(r.WindowEnd), RotatedAt: micros(r.RotatedAt), IdleDeadline: micros(r.IdleDeadline),
 		LastUsedAt: micros(r.UsedAt), LastIP: r.IP, LastUserAgent: r.UserAgent, Ring: notNull(r.Ring),
 	}
-	return d.write(ctx, "rotate refresh token", func(tx *Tx) error {
+	return d.writeToken(ctx, "rotate refresh token", func(tx *Tx) error {
 		n, err := tx.RotateRefreshToken(ctx, p)
 		return oneRow(n, err, oauth.ErrConflict)
 	})
 }
 
-// TouchRefreshToken implements [oauth.Store]. It writes deadline, last use and ring.
+// TouchRefreshToken implements [oauth.Store]. It writes deadline, last use and ring, and what a restore has left open.
 func (d *DB) TouchRefreshToken(ctx context.Context, r *oauth.Rotation) error {
 	s := r.Read
+	hash := r.CurrentHash
+	if hash == nil {
+		hash = s.CurrentHash
+	}
 	p := queries.TouchRefreshTokenParams{
 		TokenID: s.TokenID[:], Generation: int64(s.Generation), Epoch: int64(s.Epoch),
+		NextGeneration: int64(s.Generation) + int64(r.Skipped), NextEpoch: int64(r.Epoch), CurrentHash: hash,
 		GrantVersion: s.Version, PersonVersion: s.Owner.Version, ClientVersion: s.ClientVersion,
 		IdleDeadline: micros(r.IdleDeadline), LastUsedAt: micros(r.UsedAt), LastIP: r.IP, LastUserAgent: r.UserAgent, Ring: notNull(r.Ring),
 	}
-	return d.write(ctx, "touch refresh token", func(tx *Tx) error {
+	return d.writeToken(ctx, "touch refresh token", func(tx *Tx) error {
 		n, err := tx.TouchRefreshToken(ctx, p)
 		return oneRow(n, err, oauth.ErrConflict)
 	})

@@ -14,14 +14,18 @@ func (d *DB) NoAdminYet(ctx context.Context) error {
 }
 
 // ChangeRole implements account.Store.
-func (d *DB) ChangeRole(ctx context.Context, id string, role account.Role, e audit.Event) error {
+func (d *DB) ChangeRole(ctx context.Context, id string, before, role account.Role, e audit.Event) error {
 	return d.write(ctx, "change role", func(tx *Tx) error {
 		p, err := tx.living(ctx, id)
 		if err != nil {
 			return err
 		}
-		if account.Role(p.Role) == role {
+		switch account.Role(p.Role) {
+		case role:
 			return account.ErrUnchanged
+		case before:
+		default:
+			return account.ErrChanged
 		}
 		if role != account.RoleAdmin {
 			if err := tx.keepAnAdmin(ctx, p); err != nil {

@@ -141,17 +141,22 @@ func TestExpiredPasswords(t *testing.T) {
 		_, err = p.SignIn(ctx, account.Credentials{Email: "ann@example.com", Password: "not that one at all"}, audit.Origin{}, later)
 		want(t, err, account.ErrCredentials) // who guesses learns nothing
 
-		token, err := links.Renewal(ctx, expired, audit.Origin{}, later)
+		token, err := links.Renewal(ctx, expired, []byte("b"), audit.Origin{}, later)
 		if err != nil {
 			t.Fatal(err)
 		}
+		course := account.Course{Browser: []byte("b")}
 		var refused *account.PasswordError
-		if _, err := links.ChoosePassword(ctx, account.LinkRenewal, token, secret, audit.Origin{}, later); !errors.As(err, &refused) || refused.Key != "password.same" {
+		if _, err := links.ChoosePassword(ctx, account.LinkRenewal, token, secret, course, "", audit.Origin{}, later); !errors.As(err, &refused) || refused.Key != "password.same" {
 			t.Errorf("the same one again: %v", err)
 		}
 		const other = "a windmill miller's kettle"
+		for _, browser := range [][]byte{nil, []byte("another's")} {
+			_, err := links.ChoosePassword(ctx, account.LinkRenewal, token, other, account.Course{Browser: browser}, "", audit.Origin{}, later)
+			want(t, err, account.ErrLinkOver)
+		}
 		got := together(10, func(int) error {
-			_, err := links.ChoosePassword(ctx, account.LinkRenewal, token, other, audit.Origin{}, later)
+			_, err := links.ChoosePassword(ctx, account.LinkRenewal, token, other, course, "", audit.Origin{}, later)
 			return err
 		})
 		if got[""] != 1 || got["over"] != 9 {
@@ -196,7 +201,7 @@ func TestExpiredPasswords(t *testing.T) {
 		want(t, err, account.ErrLinkOver)
 
 		const other = "a windmill miller's kettle"
-		if _, err := links.ChoosePassword(ctx, account.LinkReset, tokenOf(address), other, audit.Origin{}, later); err != nil {
+		if _, err := links.ChoosePassword(ctx, account.LinkReset, tokenOf(address), other, account.Course{}, "", audit.Origin{}, later); err != nil {
 			t.Fatal(err)
 		}
 
@@ -206,7 +211,7 @@ func TestExpiredPasswords(t *testing.T) {
 		if after, _ := p.Find(ctx, ann.ID); after.GrantsRevokedBefore == nil || !after.GrantsRevokedBefore.Equal(later) {
 			t.Errorf("grants outlive it: %+v", after)
 		}
-		_, err = links.ChoosePassword(ctx, account.LinkReset, tokenOf(address), secret, audit.Origin{}, later)
+		_, err = links.ChoosePassword(ctx, account.LinkReset, tokenOf(address), secret, account.Course{}, "", audit.Origin{}, later)
 		want(t, err, account.ErrLinkOver)
 
 		_, address, _ = links.ResetLink(ctx, ann.ID, admin, later)

@@ -14,9 +14,9 @@ func (d *DB) Clock(ctx context.Context) (oauth.ClockState, uint8, error) {
 	var state oauth.ClockState
 	var epoch uint8
 	err := d.read(ctx, "read clock", func(q *queries.Queries) error {
-		row, err := q.Server(ctx)
+		row, err := serverRow(ctx, q)
 		if err != nil {
-			return fault("read clock", err) // the row is made with the table, so its absence says nothing but damage
+			return err
 		}
 		epoch, state.Service = uint8(row.Epoch), oauth.ServiceTime(row.ServiceTime)
 		if row.ClockMark != 0 {
@@ -25,6 +25,15 @@ func (d *DB) Clock(ctx context.Context) (oauth.ClockState, uint8, error) {
 		return nil
 	})
 	return state, epoch, err
+}
+
+// serverRow gives the one row of the server. It is made with the table, so its absence says nothing but damage.
+func serverRow(ctx context.Context, q *queries.Queries) (queries.Server, error) {
+	row, err := q.Server(ctx)
+	if err != nil {
+		return row, fault("read the row of the server", err)
+	}
+	return row, nil
 }
 
 // SaveClock implements [oauth.Store]. Neither service time nor mark goes back, in whatever order two saves arrive.

@@ -18,15 +18,16 @@ type session struct {
 	ctx     context.Context
 	stmts   map[string]*sql.Stmt
 	queries *queries.Queries
+	trace   func(statement string) // see Options.Trace
 }
 
-func openSession(ctx context.Context, pool *sql.DB) (*session, error) {
+func openSession(ctx context.Context, pool *sql.DB, trace func(string)) (*session, error) {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn, ctx: context.Background(), stmts: map[string]*sql.Stmt{}}
-	s.queries = queries.New(s)
+	s := &session{conn: conn, ctx: context.Background(), stmts: map[string]*sql.Stmt{}, trace: trace}
+	s.queries = queries.New(marked(s))
 	return s, nil
 }
 
@@ -64,6 +65,9 @@ func (s *session) call(fn func(*queries.Queries) error) (err error) {
 // PrepareContext returns the one statement that the session keeps for this text. It is closed with the connection, not
 // by the caller.
 func (s *session) PrepareContext(_ context.Context, query string) (*sql.Stmt, error) {
+	if s.trace != nil {
+		s.trace(query)
+	}
 	if stmt := s.stmts[query]; stmt != nil {
 		return stmt, nil
 	}

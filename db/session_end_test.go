@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -172,6 +173,92 @@ func TestSessionEnd(t *testing.T) {
 			if !errors.Is(err, account.ErrSessionEnded) {
 				t.Errorf("%s: got %v", name, err)
 			}
+		}
+	})
+
+	t.Run("T21 a sign-in under way gets no session after what ends the sessions of its person", func(t *testing.T) {
+		at := t0.Add(-5 * time.Millisecond) // what ends them began before the sign-in, and was written after it
+		for name, meanwhile := range map[string]func(*DB, *account.People, account.Person) error{
+			"another role": func(d *DB, p *account.People, a account.Person) error {
+				return d.ChangeRole(t.Context(), a.ID, account.RolePerson, account.RoleAuditor, audit.Event{At: at, Kind: audit.PersonUpdated, PersonID: a.ID})
+			},
+			"all others are signed out": func(d *DB, p *account.People, a account.Person) error {
+				_, err := p.EndOtherSessions(t.Context(), a.ID, "elsewhere", from("192.0.2.1"), at)
+				return err
+			},
+			"this was not me": func(d *DB, p *account.People, a account.Person) error {
+				insert(t, d, "clients", map[string]any{"id": "c"})
+				insert(t, d, "grants", map[string]any{"id": "g", "person_id": a.ID, "session_id": "s", "client_id": "c"})
+				return d.ReportGrant(t.Context(), a.ID, "g", "elsewhere", audit.Event{At: at, Kind: audit.GrantReported, PersonID: a.ID})
+			},
+			"an app is removed": func(d *DB, p *account.People, a account.Person) error {
+				insert(t, d, "totps", map[string]any{"person_id": a.ID, "secret": []byte("s")})
+				return p.RemoveTOTP(t.Context(), account.FactorRemoval{PersonID: a.ID, SessionID: "elsewhere"}, from("192.0.2.1"), at)
+			},
+			"a passkey is removed": func(d *DB, p *account.People, a account.Person) error {
+				k := added(t, d, a.ID, "k")
+				removal := account.PasskeyRemoval{PersonID: a.ID, PasskeyID: k.ID, SessionID: "elsewhere"}
+				return d.RemovePasskey(t.Context(), removal, audit.Event{At: at, Kind: audit.FactorRemoved, PersonID: a.ID})
+			},
+		} {
+			d, p, b, ann := signedUp(t, account.RolePerson)
+			execute(t, d, fmt.Sprintf("UPDATE people SET sessions_ended_before = %d", micros(t0.Add(time.Hour)))) // by a clock that was ahead
+			s, err := p.SignIn(t.Context(), with("ann@example.com", secret, ""), from("192.0.2.1"), t0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := meanwhile(d, p, ann); err != nil {
+				t.Fatal(name, err)
+			}
+			_, err = b.commit(t, "", account.NewSession(s, from("192.0.2.1")))
+			if !errors.Is(err, account.ErrSessionEnded) {
+				t.Errorf("%s: got %v", name, err)
+			}
+			again, err := p.SignIn(t.Context(), with("ann@example.com", secret, ""), from("192.0.2.1"), t0)
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			if _, err = b.commit(t, "", account.NewSession(again, from("192.0.2.1"))); err != nil {
+				t.Errorf("%s, and a sign-in after it: %v", name, err)
+			}
+		}
+	})
+
+	t.Run("T21 of a session that begins and the end of all sessions at once the end wins, and the one that is kept goes on", func(t *testing.T) {
+		_, p, b, ann := signedUp(t, account.RolePerson)
+		token, here := b.begin(t, ann)
+		for i := range 50 {
+			at := t0.Add(time.Duration(i) * time.Second)
+			ann, err := p.Find(t.Context(), ann.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := account.NewSession(&account.SignedIn{Person: ann, AuthTime: at, AMR: []string{"pwd"}}, from("192.0.2.1"))
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if _, err := p.EndOtherSessions(context.Background(), ann.ID, here.ID, from("192.0.2.1"), at.Add(-time.Millisecond)); err != nil {
+					t.Error(err)
+				}
+			})
+			wg.Go(func() {
+				if _, err := b.commit(t, "", s); err != nil && !errors.Is(err, account.ErrSessionEnded) {
+					t.Error(err)
+				}
+			})
+			wg.Wait()
+			if living, err := p.Sessions(t.Context(), ann.ID, at); err != nil || len(living) != 1 || living[0].ID != here.ID {
+				t.Fatalf("%+v %v", living, err)
+			}
+		}
+		ctx, err := b.Load(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.RenewToken(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := b.Commit(ctx); err != nil {
+			t.Errorf("another token for the session that is kept: %v", err)
 		}
 	})
 

@@ -113,7 +113,7 @@ func TestSignIn(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := lastEvent(t, d).Seq
-			err := d.FinishSignIn(t.Context(), account.Guess{At: t0, Limits: account.DefaultLimits(), DeviceHash: "d"}, ann, "", audit.Event{At: t0})
+			err := d.FinishSignIn(t.Context(), account.Finish{Guess: account.Guess{At: t0, Limits: account.DefaultLimits(), DeviceHash: "d"}, Person: ann}, audit.Event{At: t0})
 			if !errors.Is(err, account.ErrChanged) {
 				t.Errorf("%s: got %v", name, err)
 			}

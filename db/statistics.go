@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"regrant/app/oauth"
@@ -80,6 +81,17 @@ func (d *DB) Figures(ctx context.Context, limit int) (oauth.Figures, error) {
 		return nil
 	})
 	return f, err
+}
+
+// Alive gives how many grants and browser sessions are neither over nor ended, each counted no further than limit.
+func (d *DB) Alive(ctx context.Context, now time.Time, limit int) (grants, sessions int64, err error) {
+	err = d.read(ctx, "count", func(q *queries.Queries) error {
+		var errGrants, errSessions error
+		grants, errGrants = q.CountOpenGrants(ctx, int32(limit))
+		sessions, errSessions = q.CountSessions(ctx, micros(now), int32(limit))
+		return errors.Join(errGrants, errSessions)
+	})
+	return grants, sessions, err
 }
 
 // GrantsOlderThan implements [oauth.PolicyEvidence].

@@ -36,6 +36,7 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 		rows func(*Tx) (int64, error)
 	}{
 		{"follow revocations", func(tx *Tx) (int64, error) { return tx.followRevocation(ctx, lim) }},
+		{"follow losses of access", func(tx *Tx) (int64, error) { return tx.followAccessLoss(ctx, lim) }},
 		{"sweep authorization requests", func(tx *Tx) (int64, error) { return tx.SweepAuthorizationRequests(ctx, micros(now), lim) }},
 		{"sweep codes", func(tx *Tx) (int64, error) { return tx.SweepCodes(ctx, micros(now.Add(-codeKept)), lim) }},
 		{"sweep revoked access tokens", func(tx *Tx) (int64, error) {
@@ -55,6 +56,10 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 		}},
 		{"sweep histograms", func(tx *Tx) (int64, error) {
 			return tx.SweepClientHistograms(ctx, int64(oauth.DayOf(now.Add(-oauth.ClientDaysKept))), lim)
+		}},
+		{"sweep mails", func(tx *Tx) (int64, error) { return tx.sweepMails(ctx, now, lim) }},
+		{"sweep counts of mails", func(tx *Tx) (int64, error) {
+			return tx.SweepMailCounts(ctx, now.Unix()/3600-mailCountsKept, lim)
 		}},
 		{"sweep keys", func(tx *Tx) (int64, error) { return tx.sweepKeys(ctx, now) }},
 	} {

@@ -21,18 +21,18 @@ const (
 var errCounterRace = errors.New("two transactions counted at once")
 
 // Delay implements account.Store.
-func (d *DB) Delay(ctx context.Context, g account.Guess) (wait time.Duration, err error) {
+func (d *DB) Delay(ctx context.Context, g account.Guess) (standing account.Standing, err error) {
 	err = d.read(ctx, "look up failed sign-ins", func(q *queries.Queries) error {
 		c, _, err := counters(ctx, q, g)
-		wait = g.Limits.Wait(c, g.At)
+		standing = g.Limits.Standing(c, g.At)
 		return err
 	})
-	return wait, err
+	return standing, err
 }
 
 // CountGuess implements account.Store.
-func (d *DB) CountGuess(ctx context.Context, g account.Guess) (*account.Person, error) {
-	var found *account.Person
+func (d *DB) CountGuess(ctx context.Context, g account.Guess) (account.Guessed, error) {
+	var found account.Guessed
 	err := d.write(ctx, "count a sign-in", func(tx *Tx) error {
 		c, p, err := counters(ctx, tx.Queries, g)
 		if err != nil {
@@ -54,7 +54,7 @@ func (d *DB) CountGuess(ctx context.Context, g account.Guess) (*account.Person, 
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return account.Guessed{}, err
 	}
 	return found, nil
 }
@@ -75,36 +75,32 @@ func (d *DB) FailSignIn(ctx context.Context, g account.Guess, e audit.Event) err
 	})
 }
 
-// FinishSignIn implements account.Store.
-func (d *DB) FinishSignIn(ctx context.Context, g account.Guess, p account.Person, newHash string, e audit.Event) error {
-	return d.write(ctx, "sign in", func(tx *Tx) error {
-		now, err := tx.living(ctx, p.ID)
-		if errors.Is(err, account.ErrNotFound) || err == nil && (now.DisabledAt != nil || now.PasswordHash != p.PasswordHash || (now.PasswordExpiredAt != nil) != (p.PasswordExpiredAt != nil)) {
-			return account.ErrChanged
-		}
-		if err != nil {
-			return err
-		}
-		if err := tx.giveBack(ctx, g); err != nil {
-			return err
-		}
-		if g.DeviceHash != "" {
-			if err := tx.PutDevice(ctx, queries.PutDeviceParams{PersonID: p.ID, DeviceHash: g.DeviceHash, Now: micros(g.At)}); err != nil {
-				return err
-			}
-			if err := tx.TrimDevices(ctx, p.ID, devicesKept); err != nil {
-				return err
-			}
-		}
-		if newHash != "" {
-			if _, err := tx.RehashPassword(ctx, queries.RehashPasswordParams{
-				PasswordHash: newHash, ID: p.ID, SeenHash: p.PasswordHash,
-			}); err != nil {
-				return err
-			}
-		}
-		return tx.audit(ctx, e)
-	})
+// meetDevice remembers the device of the sign-in e, and gives the event that the person is to be told of it: none for a device
+// that they have signed in with before, and none for their first.
+func (tx *Tx) meetDevice(ctx context.Context, hash string, e audit.Event) ([]audit.Event, error) {
+	if hash == "" {
+		return nil, nil
+	}
+	now := micros(e.At)
+	known, err := tx.DeviceKnown(ctx, e.PersonID, hash)
+	if err != nil {
+		return nil, err
+	}
+	ways, err := tx.CountWays(ctx, e.PersonID, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.PutDevice(ctx, queries.PutDeviceParams{PersonID: e.PersonID, DeviceHash: hash, Now: now}); err != nil {
+		return nil, err
+	}
+	if err := tx.TrimDevices(ctx, e.PersonID, devicesKept); err != nil {
+		return nil, err
+	}
+	if known > 0 || ways == 0 {
+		return nil, nil
+	}
+	e.Kind, e.Detail, e.Result = audit.SignInNewDevice, "", "ok"
+	return []audit.Event{e}, nil
 }
 
 func (tx *Tx) giveBack(ctx context.Context, g account.Guess) error {
@@ -115,22 +111,31 @@ func (tx *Tx) giveBack(ctx context.Context, g account.Guess) error {
 	return tx.saveCounters(ctx, g, c, g.Limits.GiveBack(c, g.At))
 }
 
-// counters reads what g is weighed against, and the person with its address. The statements are the same for addresses
-// that nobody has.
-func counters(ctx context.Context, q *queries.Queries, g account.Guess) (c account.Counters, found *account.Person, err error) {
-	row, err := q.PersonByEmail(ctx, &g.Email)
-	if err == nil {
-		p := person(row)
-		found = &p
-	} else if !errors.Is(err, sql.ErrNoRows) {
-		return c, nil, err
+// forgetGuesses sets back what strangers may have made of a person's counters, so that whoever gets in by other means stays in.
+func (tx *Tx) forgetGuesses(ctx context.Context, personID string) error {
+	for _, name := range account.CountersOf(personID) {
+		if err := tx.DeleteFailureCounter(ctx, name); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// counters reads what g is weighed against, and the person with its address. It does the same for addresses that nobody has, with
+// somebody else's row.
+func counters(ctx context.Context, q *queries.Queries, g account.Guess) (c account.Counters, found account.Guessed, err error) {
+	row, err := q.PersonAtOrAfterEmail(ctx, &g.Email)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) { // there is no row before there is anybody
+		return c, found, err
+	}
+	p := person(row)
+	same := err == nil && p.Email == g.Email
 	if g.DeviceHash != "" {
 		n, err := q.DeviceKnown(ctx, row.ID, g.DeviceHash)
 		if err != nil {
-			return c, nil, err
+			return c, found, err
 		}
-		c.KnownDevice = n > 0
+		c.KnownDevice = same && n > 0
 	}
 	for name, counter := range named(g, &c) {
 		r, err := q.FailureCounter(ctx, name)
@@ -138,9 +143,14 @@ func counters(ctx context.Context, q *queries.Queries, g account.Guess) (c accou
 			continue
 		}
 		if err != nil {
-			return c, nil, err
+			return c, found, err
 		}
 		*counter = account.Counter{Failures: r.Failures, FailedAt: instant(r.FailedAt), ExpiresAt: instant(r.ExpiresAt)}
+	}
+	if same {
+		found.Person = &p
+	} else {
+		found.Like = p.PasswordHash
 	}
 	return c, found, nil
 }

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -12,6 +13,9 @@ import (
 // maxBatch bounds the writes of one transaction: beyond it a larger one gains little and all in it wait for the last.
 const maxBatch = 256
 
+// batchOp names the transaction of several writes where there can be but one name.
+const batchOp = "batch"
+
 // writer is the only goroutine that changes the database.
 type writer struct {
 	pool    *sql.DB // of one connection
@@ -20,8 +24,9 @@ type writer struct {
 	stop    chan struct{} // closed by Close
 	stopped chan struct{} // closed when the last job has been answered
 
-	wal       *checkpointer
-	onDamaged func(error)
+	wal   *checkpointer
+	meter *Meter
+	db    *DB
 }
 
 func (w *writer) run() {
@@ -74,16 +79,22 @@ func (w *writer) run() {
 }
 
 func (w *writer) close() {
+	if w.db.hasFailed() {
+		return
+	}
 	w.drop()
 	_ = w.pool.Close()
 }
 
 // open gives the writer a connection, if it has none or lost it to a fault.
 func (w *writer) open() error {
+	if w.db.hasFailed() {
+		return fault("open", ErrUnsynced)
+	}
 	if w.session != nil {
 		return nil
 	}
-	s, err := openSession(context.Background(), w.pool)
+	s, err := openSession(context.Background(), w.pool, w.db.opts.Trace)
 	if err != nil {
 		w.note(err)
 		return err
@@ -118,19 +129,18 @@ func (w *writer) rollback(err error) {
 	w.note(err)
 }
 
+// drop closes the connection, unless a sync has failed: the last one to go would copy the WAL, which says nothing any more.
 func (w *writer) drop() {
-	if w.session != nil {
+	if w.session != nil && !w.db.hasFailed() {
 		w.session.discard()
 		w.session = nil
 	}
 }
 
 func (w *writer) note(err error) {
+	w.db.note(err)
 	if isBroken(err) {
 		w.drop()
-	}
-	if isDamage(err) {
-		w.onDamaged(err)
 	}
 }
 
@@ -164,6 +174,7 @@ func (w *writer) commit(jobs []*job) {
 	taken := jobs[:0]
 	for _, j := range jobs {
 		if j.take() {
+			w.meter.Waits.AddTime(time.Since(j.at))
 			taken = append(taken, j)
 		}
 	}
@@ -191,7 +202,7 @@ func (w *writer) commit(jobs []*job) {
 		}
 		results[i] = err
 	}
-	if err := w.session.exec("COMMIT"); err != nil {
+	if err := w.makeDurable(batchOp, len(taken)); err != nil {
 		w.rollback(err)
 		for _, j := range taken {
 			j.answer(fault("commit", err))
@@ -200,14 +211,32 @@ func (w *writer) commit(jobs []*job) {
 	}
 	for i, j := range taken {
 		j.answer(results[i])
+		crashPoint(nil, batchOp, "answered")
 	}
+}
+
+// makeDurable commits the writes that have run, n of them.
+func (w *writer) makeDurable(op string, n int) error {
+	crashPoint(w.session, op, "before commit")
+	began := time.Now()
+	err := w.session.exec("COMMIT")
+	if err == nil {
+		crashPoint(w.session, op, "committed")
+		w.meter.committed(n, time.Since(began))
+	}
+	return err
 }
 
 // savepoint runs j so that its error undoes its own changes only. An error of the savepoint itself is a fault.
 func (w *writer) savepoint(j *job) error {
+	if j.single {
+		crashPoint(w.session, j.op, "joined")
+		return w.call(j)
+	}
 	if err := w.session.exec("SAVEPOINT one"); err != nil {
 		return fault("savepoint", err)
 	}
+	crashPoint(w.session, j.op, "savepoint")
 	err := w.call(j)
 	if isFault(err) {
 		return err
@@ -220,6 +249,7 @@ func (w *writer) savepoint(j *job) error {
 	if err := w.session.exec("RELEASE one"); err != nil {
 		return fault("release savepoint", err)
 	}
+	crashPoint(w.session, j.op, "released")
 	return err
 }
 
@@ -248,9 +278,10 @@ func (w *writer) isolate(jobs []*job) {
 
 // finish runs a job as the only one of the transaction just begun, ends that and answers the job.
 func (w *writer) finish(j *job) error {
+	crashPoint(w.session, j.op, "begun")
 	err := w.call(j)
 	if err == nil {
-		if err = w.session.exec("COMMIT"); err != nil {
+		if err = w.makeDurable(j.op, 1); err != nil {
 			err = fault("commit", err)
 		}
 	}
@@ -258,5 +289,6 @@ func (w *writer) finish(j *job) error {
 		w.rollback(err)
 	}
 	j.answer(err)
+	crashPoint(nil, j.op, "answered")
 	return err
 }

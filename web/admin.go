@@ -10,27 +10,33 @@ import (
 
 	"regrant/app/account"
 	"regrant/app/audit"
+	"regrant/app/backup"
 	"regrant/app/oauth"
 	"regrant/app/settings"
 	"regrant/web/view"
 )
 
-// Store is what the pages of admins need of a database, besides what the engine and the people ask of theirs.
+// Store is what the pages need of a database, besides what the engine and the people ask of theirs.
 type Store interface {
 	oauth.Store
 	account.LinkStore
+	account.PasskeyStore
 	account.Directory
+	account.GroupStore
 	audit.Reader
 	settings.Store
+	backup.Store
 	oauth.APIKeeper
 	oauth.PolicyEvidence
 	oauth.ClientUsage
 	oauth.TimelineStore // with oauth.RefusalLog
 	oauth.GrantChanger
 	oauth.BulkRevoker // with oauth.GrantLister
+	oauth.AppStore
+	oauth.KeyKeeper
 }
 
-// admin is an admin at a page.
+// admin is an admin at a page, or an auditor at one that auditors may read.
 type admin struct {
 	account.Person
 	Session account.Session
@@ -39,7 +45,7 @@ type admin struct {
 
 type adminHandler func(w http.ResponseWriter, r *http.Request, a *admin)
 
-// adminArea registers what only admins may see and do. Every path below /admin goes through it, those that nobody has
+// adminArea registers what only admins may do, and only admins and auditors may see. Every path below /admin goes through it, those that nobody has
 // registered too, so a page that is forgotten here is not there (WEB-43).
 type adminArea struct {
 	s     *Server
@@ -52,14 +58,16 @@ func newAdminArea(s *Server, route func(string, http.HandlerFunc)) *adminArea {
 	return area
 }
 
-// page is a page that shows something.
-func (area *adminArea) page(path string, show adminHandler) { area.methods(path, show, nil) }
+// page is a page that shows something, to auditors too.
+func (area *adminArea) page(path string, show adminHandler) { area.readable(path, show, nil) }
 
 // act is a form's address that has no page of its own.
 func (area *adminArea) act(path string, act adminHandler) { area.methods(path, nil, act) }
 
-// form is a page with a form that posts to its own address.
-func (area *adminArea) form(path string, show, act adminHandler) { area.methods(path, show, act) }
+// readable is a form that says how things are, too: auditors may look at it.
+func (area *adminArea) readable(path string, show, act adminHandler) {
+	area.methodsOf(path, show, act, area.s.readers, area.s.ownForm)
+}
 
 // danger is a form whose act cannot be taken back or gives somebody power: it is shown and done only shortly after the admin has
 // proven who they are.
@@ -67,27 +75,34 @@ func (area *adminArea) danger(path string, show, act adminHandler) {
 	area.methods(path, area.s.freshOnly(show), area.s.freshOnly(act))
 }
 
-// methods registers one pattern for all methods: patterns with a method would be more special than "/admin/{id}" in one way and
-// less in another, which ServeMux refuses.
 func (area *adminArea) methods(path string, show, act adminHandler) {
-	area.methodsOf(path, show, act, area.s.ownForm)
+	area.methodsOf(path, show, act, area.s.adminOnly, area.s.ownForm)
 }
 
-// methodsOf is methods with another way to read the form.
-func (area *adminArea) methodsOf(path string, show, act adminHandler, own func(http.HandlerFunc) http.HandlerFunc) {
-	s, allow := area.s, ""
+// methodsOf is methods for other readers, and with another way to read the form. Only admins act, whoever reads.
+func (area *adminArea) methodsOf(path string, show, act adminHandler, readers func(adminHandler) http.HandlerFunc, own func(http.HandlerFunc) http.HandlerFunc) {
 	var get, post http.HandlerFunc
 	if show != nil {
-		get, allow = s.adminOnly(show), "GET"
+		get = readers(show)
 	}
 	if act != nil {
-		post = own(s.adminOnly(act))
-		if allow += ", POST"; show == nil {
-			allow = "POST"
-		}
+		post = own(area.s.adminOnly(act))
+	}
+	area.s.methods(area.route, path, get, post)
+}
+
+// methods registers one pattern for all methods: patterns with a method would be more special than "/admin/{id}" in one way and
+// less in another, which ServeMux refuses. get or post may be nil.
+func (s *Server) methods(route func(string, http.HandlerFunc), path string, get, post http.HandlerFunc) {
+	allow := "GET, POST"
+	switch {
+	case get == nil:
+		allow = "POST"
+	case post == nil:
+		allow = "GET"
 	}
 	other := s.methodNotAllowed(allow, s.pageMethodNotAllowed)
-	area.route(path, func(w http.ResponseWriter, r *http.Request) {
+	route(path, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case get != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 			get(w, r)
@@ -99,18 +114,34 @@ func (area *adminArea) methodsOf(path string, show, act adminHandler, own func(h
 	})
 }
 
-// adminOnly lets admins in. The role is read anew each time, so a role that was taken away ends here at once.
+// adminOnly lets admins in, and nobody else.
 func (s *Server) adminOnly(h adminHandler) http.HandlerFunc {
+	return s.only(func(r account.Role) bool { return r == account.RoleAdmin }, h)
+}
+
+// readers lets in who may read the pages of admins.
+func (s *Server) readers(h adminHandler) http.HandlerFunc { return s.only(account.Role.Reads, h) }
+
+// only lets some roles in. The role is read anew each time, so a role that was taken away ends here at once.
+func (s *Server) only(may func(account.Role) bool, h adminHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		session, person, ok := s.person(w, r)
 		switch {
 		case !ok:
 		case session == nil || person == nil || !person.Active():
 			s.redirect(w, s.base+"/login?return="+url.QueryEscape(comeBack(r)))
-		case person.Role != account.RoleAdmin:
-			s.writePage(w, r, pageError{status: http.StatusForbidden, problem: view.ProblemForbidden})
+		case !may(person.Role):
+			problem := view.ProblemForbidden
+			if person.Role.Reads() {
+				problem = view.ProblemReadOnly
+			}
+			s.writePage(w, r, pageError{status: http.StatusForbidden, problem: problem})
 		default:
-			h(w, r, &admin{Person: *person, Session: *session, Fresh: session.Fresh(s.now())})
+			fresh, ok := s.freshness(w, r, session)
+			if !ok {
+				return
+			}
+			h(w, r, &admin{Person: *person, Session: *session, Fresh: fresh})
 		}
 	}
 }
@@ -122,7 +153,7 @@ func (s *Server) freshOnly(h adminHandler) adminHandler {
 	}
 	return func(w http.ResponseWriter, r *http.Request, a *admin) {
 		if !a.Fresh {
-			s.redirect(w, s.base+"/admin/confirm?return="+url.QueryEscape(comeBack(r)))
+			s.redirect(w, s.confirmAddress(comeBack(r)))
 			return
 		}
 		h(w, r, a)
@@ -163,7 +194,7 @@ func (s *Server) byAdmin(r *http.Request, a *admin) audit.Origin {
 // adminFrame is what every page of admins shows besides its own matter. The last crumb is the page itself.
 func (s *Server) adminFrame(w http.ResponseWriter, r *http.Request, a *admin, section string, crumbs ...view.Crumb) view.AdminFrame {
 	return view.AdminFrame{
-		Frame: s.frame(r), Section: section, Crumbs: crumbs, Admin: a.Email, FormToken: s.formToken(w, r), Done: s.takeNotice(w, r),
+		Frame: s.frame(r), Section: section, Crumbs: crumbs, Admin: a.Email, ReadOnly: a.Role != account.RoleAdmin, FormToken: s.formToken(w, r), Done: s.takeNotice(w, r),
 	}
 }
 
@@ -198,5 +229,5 @@ func (s *Server) takeNotice(w http.ResponseWriter, r *http.Request) string {
 
 // isNotFound says whether what an admin asks for is not there, whichever part of the rules says so.
 func isNotFound(err error) bool {
-	return errors.Is(err, oauth.ErrNotFound) || errors.Is(err, account.ErrNotFound)
+	return errors.Is(err, oauth.ErrNotFound) || errors.Is(err, account.ErrNotFound) || errors.Is(err, account.ErrNoGroup)
 }

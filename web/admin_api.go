@@ -14,7 +14,7 @@ func (s *Server) adminAPIs(area *adminArea) {
 	area.page("/admin/apis", s.listAPIs)
 	area.danger("/admin/apis/new", s.showNewAPI, s.createAPI)
 	area.page("/admin/apis/{id}", s.ofAPI(s.showAPI))
-	area.form("/admin/apis/{id}/edit", s.ofAPI(s.showAPIForm), s.ofAPI(s.changeAPI))
+	area.danger("/admin/apis/{id}/edit", s.ofAPI(s.showAPIForm), s.ofAPI(s.changeAPI))
 	area.danger("/admin/apis/{id}/rotate-secret", s.ofAPI(s.askRotateAPISecret), s.ofAPI(s.rotateAPISecret))
 	area.danger("/admin/apis/{id}/delete", s.ofAPI(s.askDeleteAPI), s.ofAPI(s.deleteAPI))
 }

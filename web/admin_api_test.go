@@ -185,8 +185,8 @@ func TestOnlyAdminsAndOwnFormsTouchAPIs(t *testing.T) {
 		}
 	}
 	s.clock.jump(6 * time.Minute)
-	for _, p := range []string{path + "/rotate-secret", path + "/delete"} {
-		if a := adm.post(p, nil); a.status != 303 || !strings.Contains(a.header.Get("Location"), "/admin/confirm") {
+	for _, p := range []string{"/admin/apis/new", path + "/edit", path + "/rotate-secret", path + "/delete"} {
+		if a := adm.post(p, nil); a.status != 303 || !strings.Contains(a.header.Get("Location"), "/confirm") {
 			t.Errorf("WEB-40 without a fresh proof, %s: %d", p, a.status)
 		}
 	}

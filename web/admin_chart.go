@@ -111,7 +111,7 @@ func (s *Server) charts(ctx context.Context, page *view.AdminOverview, p period)
 
 // label names the time of one bar, in UTC.
 func (p period) label(t *view.Text, from oauth.Hour) string {
-	start := from.Start()
+	start, t := from.Start(), t.In(nil)
 	if p.hours == 24 {
 		return t.Date(start)
 	}

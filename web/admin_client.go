@@ -15,7 +15,7 @@ func (s *Server) adminClients(area *adminArea) {
 	area.page("/admin/clients", s.showClients)
 	area.danger("/admin/clients/new", s.showNewClient, s.createClient)
 	area.page("/admin/clients/{id}", s.ofClient(s.showClient))
-	area.form("/admin/clients/{id}/settings", s.ofClient(s.showClientSettings), s.ofClient(s.changeClient))
+	area.readable("/admin/clients/{id}/settings", s.ofClient(s.showClientSettings), s.ofClient(s.changeClient))
 	area.page("/admin/clients/{id}/policy", s.ofClient(s.showClientPolicy))
 	area.danger("/admin/clients/{id}/policy/preview", s.ofClient(s.previewClientPolicy), s.ofClient(s.changeClientPolicy))
 	area.page("/admin/clients/{id}/credentials", s.ofClient(s.showClientCredentials))

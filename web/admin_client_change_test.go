@@ -78,12 +78,12 @@ func TestWEB40WhatGivesPowerNeedsAFreshProofAndLosesNothing(t *testing.T) {
 		t.Errorf("a name: %d", harmless.status)
 	}
 	if power.status != 403 || len(s.client("CB").RedirectURIs) != 1 || !strings.Contains(power.body, "https://evil.test/cb") ||
-		!strings.Contains(power.body, "/admin/confirm?return=%2Fadmin%2Fclients%2FCB%2Fsettings") {
+		!strings.Contains(power.body, "/confirm?return=%2Fadmin%2Fclients%2FCB%2Fsettings") {
 		t.Errorf("a redirect URI: %d, stored %v", power.status, s.client("CB").RedirectURIs)
 	}
 	// In another tab of the same browser; then the page that was left open is sent once more.
-	confirm := adm.get("/admin/confirm?return=%2Fadmin%2Fclients%2FCB%2Fsettings")
-	if a := adm.submit(confirm, s.issuer+"/admin/confirm", url.Values{"password": {password}}); a.status != 303 {
+	confirm := adm.get("/confirm?return=%2Fadmin%2Fclients%2FCB%2Fsettings")
+	if a := adm.submit(confirm, s.issuer+"/confirm", url.Values{"password": {password}}); a.status != 303 {
 		t.Fatalf("the proof: %d", a.status)
 	}
 	again := adm.changeSettings("CB", power, url.Values{"redirect_uris": {"https://app.test/cb\nhttps://evil.test/cb"}})
@@ -93,13 +93,13 @@ func TestWEB40WhatGivesPowerNeedsAFreshProofAndLosesNothing(t *testing.T) {
 
 	s.clock.step(6 * time.Minute)
 	for _, path := range []string{"/rotate", "/end-old-secret", "/disable", "/delete", "/policy/preview?idle=1h"} {
-		if a := adm.get("/admin/clients/CB" + path); a.status != 303 || !strings.HasPrefix(a.header.Get("Location"), "/admin/confirm") {
+		if a := adm.get("/admin/clients/CB" + path); a.status != 303 || !strings.HasPrefix(a.header.Get("Location"), "/confirm") {
 			t.Errorf("%s: %d %s", path, a.status, a.header.Get("Location"))
 		}
 	}
 	// The address of a preview holds the policy, so a proof on the way to saving loses nothing.
 	address := policyPreview("1", url.Values{"idle": {"12h"}})
-	if a := adm.post(address, url.Values{"version": {"1"}}); a.status != 303 || a.header.Get("Location") != "/admin/confirm?return="+url.QueryEscape(address) {
+	if a := adm.post(address, url.Values{"version": {"1"}}); a.status != 303 || a.header.Get("Location") != "/confirm?return="+url.QueryEscape(address) {
 		t.Errorf("saving a policy: %d %s", a.status, a.header.Get("Location"))
 	}
 }

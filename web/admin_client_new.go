@@ -77,7 +77,7 @@ func (s *Server) registerClient(r *http.Request, a *admin, f *newClientForm) (c 
 		c.Scope = oauth.Scope{}
 	}
 	if f.kind == oauth.KindMachine {
-		c.Scope = c.Scope.Without(oauth.DefaultScope...) // there is no person to ask about
+		c.Scope = c.Scope.Without(oauth.StandardScopes()...) // there is no person to ask about
 	} else {
 		c.RedirectURIs = s.readRedirectURIs(t, f.redirectURIs, f.errors)
 	}
@@ -185,9 +185,9 @@ func (s *Server) scopeBoxes(r *http.Request, t *view.Text, on oauth.Scope) ([]vi
 	if err != nil {
 		return nil, err
 	}
-	known := slices.Clone(oauth.DefaultScope)
+	known := oauth.StandardScopes()
 	own := view.ScopeBoxes{}
-	for _, name := range oauth.DefaultScope {
+	for _, name := range oauth.StandardScopes() {
 		own.Boxes = append(own.Boxes, view.ScopeBox{Name: name, Help: view.StandardScope(t, name).Title, On: on.Has(name)})
 	}
 	groups := []view.ScopeBoxes{own}

@@ -24,7 +24,7 @@ func policyText(p oauth.Policy) string { return policyValues(p).Encode() }
 func policyValues(p oauth.Policy) url.Values {
 	v := url.Values{
 		"preset": {string(p.Preset)}, "refresh": {string(p.Refresh)}, "rotation": {onOffText(!p.RotationOff)}, "grace": {lifetimeText(p.Grace)},
-		"idle": {lifetimeText(p.Idle)}, "absolute": {lifetimeText(p.Absolute)}, "on_reuse": {string(p.OnReuse)},
+		"idle": {lifetimeText(p.Idle)}, "absolute": {lifetimeText(p.Absolute)}, "on_reuse": {string(p.OnReuse)}, "on_access_lost": {string(p.OnAccessLost)},
 		"stale_generations": {strconv.Itoa(p.StaleGenerations)}, "max_grants": {strconv.Itoa(p.MaxGrants)}, "refresh_limit": {strconv.Itoa(p.RefreshLimit)},
 		"access_token_lifetime": {lifetimeText(p.AccessTokenLifetime)}, "access_token_format": {string(p.AccessTokenFormat)}, "id_token_alg": {p.IDTokenAlg},
 		"scopes_on_refresh": {"all"}, "keep": p.ScopesOnRefresh,
@@ -79,6 +79,7 @@ func readPolicy(t *view.Text, query url.Values, c *oauth.Client) (oauth.Policy, 
 	number("max_grants", &p.MaxGrants)
 	number("refresh_limit", &p.RefreshLimit)
 	p.Preset, p.Refresh, p.RotationOff, p.OnReuse = oauth.Preset(f.Get("preset")), oauth.RefreshIssue(f.Get("refresh")), f.Get("rotation") == "off", oauth.OnReuse(f.Get("on_reuse"))
+	p.OnAccessLost = oauth.OnAccessLost(f.Get("on_access_lost"))
 	p.AccessTokenFormat, p.IDTokenAlg, p.ScopesOnRefresh = oauth.Format(f.Get("access_token_format")), f.Get("id_token_alg"), nil
 	if f.Get("scopes_on_refresh") == "some" {
 		p.ScopesOnRefresh = append(oauth.Scope{}, f.Values["keep"]...)
@@ -94,7 +95,8 @@ func checkPolicy(t *view.Text, p oauth.Policy, c *oauth.Client, errors map[strin
 	mend := map[string]func(){
 		"preset": func() { p.Preset, p.StaleGenerations = good.Preset, good.StaleGenerations }, "refresh": func() { p.Refresh = good.Refresh },
 		"rotation": func() { p.RotationOff = false }, "grace": func() { p.Grace = good.Grace }, "on_reuse": func() { p.OnReuse = good.OnReuse },
-		"idle": func() { p.Idle = p.Absolute }, "absolute": func() { p.Absolute = good.Absolute }, "max_grants": func() { p.MaxGrants = good.MaxGrants },
+		"on_access_lost": func() { p.OnAccessLost = good.OnAccessLost },
+		"idle":           func() { p.Idle = p.Absolute }, "absolute": func() { p.Absolute = good.Absolute }, "max_grants": func() { p.MaxGrants = good.MaxGrants },
 		"access_token_lifetime": func() { p.AccessTokenLifetime = good.AccessTokenLifetime }, "refresh_limit": func() { p.RefreshLimit = good.RefreshLimit },
 		"access_token_format": func() { p.AccessTokenFormat = good.AccessTokenFormat }, "id_token_alg": func() { p.IDTokenAlg = good.IDTokenAlg },
 	}

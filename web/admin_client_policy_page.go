@@ -77,6 +77,9 @@ func policyFields(t *view.Text, f policyForm) view.PolicyFields {
 		OnReuse: choice("on_reuse",
 			view.Option{Value: string(oauth.ReuseRevokes), Label: t.T("admin.clients.policy.on_reuse.revoke"), Help: t.T("admin.clients.policy.on_reuse.revoke_help")},
 			view.Option{Value: string(oauth.ReuseReports), Label: t.T("admin.clients.policy.on_reuse.report"), Help: t.T("admin.clients.policy.on_reuse.report_help")}),
+		OnAccessLost: choice("on_access_lost",
+			view.Option{Value: string(oauth.AccessLostSuspends), Label: t.T("admin.clients.policy.on_access_lost.suspend"), Help: t.T("admin.clients.policy.on_access_lost.suspend_help")},
+			view.Option{Value: string(oauth.AccessLostRevokes), Label: t.T("admin.clients.policy.on_access_lost.revoke"), Help: t.T("admin.clients.policy.on_access_lost.revoke_help")}),
 		StaleGenerations:    text("stale_generations", t.T("admin.clients.policy.stale_generations.label"), t.T("admin.clients.policy.stale_generations.help")),
 		MaxGrants:           text("max_grants", t.T("admin.clients.policy.max_grants.label"), t.T("admin.clients.policy.max_grants.help")),
 		RefreshLimit:        text("refresh_limit", t.T("admin.clients.policy.refresh_limit.label"), t.T("admin.clients.policy.refresh_limit.help")),
@@ -151,6 +154,9 @@ func policyChanges(t *view.Text, from, to oauth.Policy) []view.PolicyChange {
 	reuse := func(p oauth.Policy) string {
 		return either(p.OnReuse == oauth.ReuseReports, t.T("admin.clients.policy.on_reuse.report"), t.T("admin.clients.policy.on_reuse.revoke"))
 	}
+	access := func(p oauth.Policy) string {
+		return either(p.OnAccessLost == oauth.AccessLostRevokes, t.T("admin.clients.policy.on_access_lost.revoke"), t.T("admin.clients.policy.on_access_lost.suspend"))
+	}
 	format := func(p oauth.Policy) string {
 		return either(p.AccessTokenFormat == oauth.FormatOpaque, t.T("admin.clients.policy.format.opaque"), t.T("admin.clients.policy.format.jwt"))
 	}
@@ -162,6 +168,7 @@ func policyChanges(t *view.Text, from, to oauth.Policy) []view.PolicyChange {
 	add(t.T("admin.clients.policy.grace.label"), t.Duration(from.Grace), t.Duration(to.Grace))
 	add(t.T("admin.clients.policy.on_reuse.label"), reuse(from), reuse(to))
 	add(t.T("admin.clients.policy.stale_generations.label"), t.Number(from.StaleGenerations), t.Number(to.StaleGenerations))
+	add(t.T("admin.clients.policy.on_access_lost.label"), access(from), access(to))
 	add(t.T("admin.clients.policy.max_grants.label"), t.Number(from.MaxGrants), t.Number(to.MaxGrants))
 	add(t.T("admin.clients.policy.refresh_limit.label"), limit(from.RefreshLimit), limit(to.RefreshLimit))
 	add(t.T("admin.clients.policy.scopes.label"), kept(from.ScopesOnRefresh), kept(to.ScopesOnRefresh))

@@ -23,6 +23,9 @@ type clientForm struct {
 	trusted      bool
 	pkce         bool
 	repeat       bool // the redirect URI at the token endpoint
+	second       bool // two factors
+	restricted   bool
+	groups       []string // ids
 
 	errors  map[string]string // by field
 	problem string            // why nothing was saved, where it is no field's fault
@@ -31,18 +34,24 @@ type clientForm struct {
 }
 
 func clientFormOf(c *oauth.Client) clientForm {
-	return clientForm{
+	f := clientForm{
 		version: c.Version, name: c.Name, redirectURIs: strings.Join(c.RedirectURIs, "\n"), scope: c.Scope, grantTypes: c.GrantTypes,
-		authMethod: c.AuthMethod, trusted: c.Trusted, pkce: !c.PKCEWaived, repeat: c.RedirectURIRequired, errors: map[string]string{},
+		authMethod: c.AuthMethod, trusted: c.Trusted, pkce: !c.PKCEWaived, repeat: c.RedirectURIRequired, second: c.SecondFactor, errors: map[string]string{},
+		restricted: c.Restricted,
 	}
+	for _, g := range c.Groups {
+		f.groups = append(f.groups, g.ID)
+	}
+	return f
 }
 
 func readClientForm(form url.Values) clientForm {
 	version, _ := strconv.ParseInt(form.Get("version"), 10, 64)
 	return clientForm{
 		version: version, name: strings.TrimSpace(form.Get("name")), redirectURIs: form.Get("redirect_uris"), scope: form["scope"],
+		restricted: form.Get("access") == "groups", groups: form["group"],
 		grantTypes: form["grant_type"], authMethod: oauth.AuthMethod(form.Get("auth_method")), trusted: form.Get("trusted") == "on",
-		pkce: form.Get("pkce") == "on", repeat: form.Get("redirect_uri_required") == "on", errors: map[string]string{},
+		pkce: form.Get("pkce") == "on", repeat: form.Get("redirect_uri_required") == "on", second: form.Get("second_factor") == "on", errors: map[string]string{},
 	}
 }
 
@@ -58,11 +67,19 @@ var errNotFresh = errors.New("no fresh proof of who the admin is")
 func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) {
 	f, t := readClientForm(r.PostForm), s.frame(r).Text
 	wanted := s.wanted(t, c, &f)
+	groups, err := s.groups.Groups(r.Context())
+	if err != nil {
+		s.unavailable(w, r, "list groups", err)
+		return
+	}
+	if r.PostForm.Has("access") { // a form of a client that people do not sign in to has no such choice
+		wanted.Restricted, wanted.Groups = f.restricted, f.wantedGroups(t, groups)
+	}
 	if len(f.errors) > 0 {
 		s.writeClientSettings(w, r, a, c, http.StatusUnprocessableEntity, f)
 		return
 	}
-	_, err := oauth.ChangeClient(r.Context(), s.store, c.ID, func(now *oauth.Client) error {
+	_, err = oauth.ChangeClient(r.Context(), s.store, c.ID, func(now *oauth.Client) error {
 		if now.Version != f.version {
 			return oauth.ErrConflict
 		}
@@ -71,6 +88,8 @@ func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, 
 		}
 		now.Name, now.RedirectURIs, now.Scope, now.GrantTypes, now.AuthMethod = wanted.Name, wanted.RedirectURIs, wanted.Scope, wanted.GrantTypes, wanted.AuthMethod
 		now.Trusted, now.PKCEWaived, now.RedirectURIRequired = wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired
+		now.SecondFactor = wanted.SecondFactor
+		now.Restricted, now.Groups = wanted.Restricted, wanted.Groups
 		return nil
 	}, s.now(), s.byAdmin(r, a))
 	field, text := "", ""
@@ -83,7 +102,7 @@ func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, 
 	case errors.Is(err, errNotFresh):
 		f.problem, f.prove = t.T("admin.clients.settings.not_fresh"), true
 		s.writeClientSettings(w, r, a, c, http.StatusForbidden, f)
-	case errors.Is(err, oauth.ErrConflict):
+	case errors.Is(err, oauth.ErrConflict), errors.Is(err, oauth.ErrNoGroup):
 		f.version, f.problem = c.Version, t.T("admin.clients.stale")
 		s.writeClientSettings(w, r, a, c, http.StatusConflict, f)
 	case errors.Is(err, oauth.ErrNotFound):
@@ -104,6 +123,7 @@ func (s *Server) wanted(t *view.Text, c *oauth.Client, f *clientForm) *oauth.Cli
 	wanted := *c
 	wanted.Name, wanted.Scope, wanted.GrantTypes = f.name, f.scope, f.grantTypes
 	wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired = f.trusted, !f.pkce, f.repeat
+	wanted.SecondFactor = f.second
 	if f.authMethod != "" {
 		wanted.AuthMethod = f.authMethod
 	}
@@ -139,13 +159,18 @@ func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *
 		RedirectURIs: redirectURIField(t, f.redirectURIs, f.errors["redirect_uris"]),
 		Scopes:       groups, ScopeError: f.errors["scope"], GrantTypes: grantTypeBoxes(t, f.grantTypes), GrantError: f.errors["grant_type"],
 		AuthMethods: authMethods(t, f.authMethod, c.Public(), true), AuthHelp: t.T("admin.clients.auth.help"), AuthError: f.errors["auth_method"],
-		Public: c.Public(), TrustedOn: f.trusted, PKCEOn: f.pkce, PKCEError: f.errors["pkce"], RepeatOn: f.repeat,
+		Public: c.Public(), TrustedOn: f.trusted, PKCEOn: f.pkce, PKCEError: f.errors["pkce"], RepeatOn: f.repeat, SecondOn: f.second,
 	}
+	if page.AccessOptions, page.AccessGroups, page.AccessLabels, err = s.accessChoice(r, t, c, f); err != nil {
+		s.unavailable(w, r, "list groups", err)
+		return
+	}
+	page.AccessError = f.errors["group"]
 	if c.Public() {
 		page.AuthHelp = t.T("admin.clients.auth.help_public")
 	}
 	if f.prove {
-		page.ProveURL = "/admin/confirm?return=" + url.QueryEscape(clientPath(c.ID)+"/settings")
+		page.ProveURL = "/confirm?return=" + url.QueryEscape(clientPath(c.ID)+"/settings")
 	}
 	if f.revoke {
 		page.RevokeURL = "/admin/grants?client=" + url.QueryEscape(c.ID)

@@ -239,9 +239,9 @@ func TestWEB43NobodyElseTouchesAnApplication(t *testing.T) {
 func TestWEB12AnApplicationMayHaveAnyNameAndAddress(t *testing.T) {
 	s := newSite(t)
 	adm := s.admin(t)
-	name := "<img src=x onerror=alert(1)>evil'\"&" + strings.Repeat("W", 100)
+	name := "<img src=x onerror=alert(1)>\u202eevil'\"&" + strings.Repeat("W", 100)
 	s.addClient("X", oauth.Client{AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://x.test/cb?a='$(id)'&b=1"}})
-	s.change("X", func(c *oauth.Client) { c.Name = name })
+	s.rename("X", name)
 	for _, path := range []string{"", "/settings", "/policy", "/credentials", "/rotate", "/connect", "/disable", "/delete"} {
 		a := adm.get("/admin/clients/X" + path)
 		if a.status != 200 || strings.Contains(a.body, "<img") || !strings.Contains(a.body, "&lt;img src=x") {

@@ -17,22 +17,22 @@ func TestWEB_40_AProofIsFreshForFiveMinutesAndOfThisSession(t *testing.T) {
 	}
 	s.clock.jump(5 * time.Minute)
 	ask := root.get(danger)
-	if ask.status != http.StatusSeeOther || ask.header.Get("Location") != "/admin/confirm?return="+url.QueryEscape(danger) {
+	if ask.status != http.StatusSeeOther || ask.header.Get("Location") != "/confirm?return="+url.QueryEscape(danger) {
 		t.Fatalf("%d %s", ask.status, ask.header.Get("Location"))
 	}
 	page := root.follow(ask)
 	before := root.cookie("_session")
 
-	if a := root.submit(page, s.issuer+"/admin/confirm", url.Values{"password": {"wrong-wrong-wrong"}}); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "not your password") {
+	if a := root.submit(page, s.issuer+"/confirm", url.Values{"password": {"wrong-wrong-wrong"}}); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "not your password") {
 		t.Errorf("a wrong password: %d", a.status)
 	}
-	if a := root.submit(page, s.issuer+"/admin/confirm", url.Values{"password": {""}}); a.status != http.StatusUnprocessableEntity {
+	if a := root.submit(page, s.issuer+"/confirm", url.Values{"password": {""}}); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("no password: %d", a.status)
 	}
 	if a := root.get(danger); a.status != http.StatusSeeOther {
 		t.Errorf("after a wrong password: %d", a.status)
 	}
-	a := root.submit(page, s.issuer+"/admin/confirm", url.Values{"password": {password}})
+	a := root.submit(page, s.issuer+"/confirm", url.Values{"password": {password}})
 
 	if a.status != http.StatusSeeOther || a.header.Get("Location") != danger {
 		t.Fatalf("%d %s", a.status, a.header.Get("Location"))
@@ -72,7 +72,7 @@ func TestWEB_40_WhatGivesPowerAsksForAProof(t *testing.T) {
 	}
 	s.clock.jump(5 * time.Minute)
 	for _, page := range pages {
-		want := "/admin/confirm?return=" + url.QueryEscape(page)
+		want := "/confirm?return=" + url.QueryEscape(page)
 		if a := root.get(page); a.status != http.StatusSeeOther || a.header.Get("Location") != want {
 			t.Errorf("GET %s: %d %s", page, a.status, a.header.Get("Location"))
 		}
@@ -92,7 +92,7 @@ func TestWEB_40_AStolenTokenOfBeforeTheProofIsDead(t *testing.T) {
 		t.Fatalf("%d", a.status)
 	}
 
-	root.submit(root.get("/admin/confirm?return=/admin/people"), s.issuer+"/admin/confirm", url.Values{"password": {password}})
+	root.submit(root.get("/confirm?return=/admin/people"), s.issuer+"/confirm", url.Values{"password": {password}})
 
 	if a := thief.get("/admin/people"); a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/login") {
 		t.Errorf("%d", a.status)
@@ -105,9 +105,9 @@ func TestWEB_40_AStolenTokenOfBeforeTheProofIsDead(t *testing.T) {
 func TestWEB_40_TheProofIsThrottledAsSignInsAre(t *testing.T) {
 	s := newSite(t)
 	root := s.admin(t)
-	page := root.get("/admin/confirm")
+	page := root.get("/confirm")
 	guess := func(pw string) answer {
-		return root.submit(page, s.issuer+"/admin/confirm", url.Values{"password": {pw}})
+		return root.submit(page, s.issuer+"/confirm", url.Values{"password": {pw}})
 	}
 	for range 5 {
 		if a := guess("wrong-wrong-wrong"); a.status != http.StatusUnprocessableEntity {
@@ -141,10 +141,7 @@ func TestReturnsStayOnOwnPages(t *testing.T) {
 			if a := b.get(issuer + "/login?return=" + url.QueryEscape(to)); a.status != http.StatusSeeOther || a.header.Get("Location") != base+want {
 				t.Errorf("signed in, with %q: %d to %q", to, a.status, a.header.Get("Location"))
 			}
-			if want == "/account" {
-				want = "/admin"
-			}
-			a = root.submit(root.get("/admin/confirm?return="+url.QueryEscape(to)), issuer+"/admin/confirm", url.Values{"password": {password}})
+			a = root.submit(root.get("/confirm?return="+url.QueryEscape(to)), issuer+"/confirm", url.Values{"password": {password}})
 			if a.status != http.StatusSeeOther || a.header.Get("Location") != base+want {
 				t.Errorf("proof with %q: %d to %q", to, a.status, a.header.Get("Location"))
 			}
@@ -159,7 +156,7 @@ func TestASignInLeadsToWhereSomebodyBelongs(t *testing.T) {
 	if a := root.get("/login"); a.header.Get("Location") != "/admin" {
 		t.Errorf("an admin who is signed in: %d %s", a.status, a.header.Get("Location"))
 	}
-	if a := alice.get(s.issuer + "/login"); a.header.Get("Location") != "/" {
+	if a := alice.get(s.issuer + "/login"); a.header.Get("Location") != "/account" {
 		t.Errorf("a person who is signed in: %d %s", a.status, a.header.Get("Location"))
 	}
 	if a := alice.get(s.issuer + "/login?switch=1"); a.status != http.StatusOK {
@@ -167,6 +164,9 @@ func TestASignInLeadsToWhereSomebodyBelongs(t *testing.T) {
 	}
 	if a := root.get("/"); !strings.Contains(a.body, `href="/admin"`) {
 		t.Error("the home page of an admin does not lead to /admin")
+	}
+	if a := alice.get(s.issuer + "/"); !strings.Contains(a.body, `href="/account"`) {
+		t.Error("the home page of a person does not lead to /account")
 	}
 	if a := alice.get(s.issuer + "/"); strings.Contains(a.body, `href="/admin"`) {
 		t.Error("the home page of a person leads to /admin")

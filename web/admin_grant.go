@@ -105,7 +105,7 @@ func (s *Server) showGrant(w http.ResponseWriter, r *http.Request, a *admin) {
 
 // signedInWith names the device of the sign-in.
 func (s *Server) signedInWith(t *view.Text, g *oneGrant) string {
-	device := deviceName(g.State.UserAgent)
+	device := deviceName(t, g.State.UserAgent)
 	if device == "" {
 		return ""
 	}
@@ -144,7 +144,7 @@ func grantFacts(t *view.Text, g *oneGrant) []view.RefusalFact {
 	if g.HasRefreshToken() {
 		facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.generation"), Value: t.Number(int(s.Generation))},
 			view.RefusalFact{Name: t.T("admin.grant.fact.last_used"), At: s.LastUsedAt})
-		if device := deviceName(s.LastUserAgent); device != "" {
+		if device := deviceName(t, s.LastUserAgent); device != "" {
 			facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.program"), Value: device})
 		}
 		if s.LastIP != "" {

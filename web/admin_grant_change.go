@@ -28,7 +28,7 @@ func (s *Server) showRevokeGrant(w http.ResponseWriter, r *http.Request, a *admi
 	}
 	if until := s.accessTokensUntil(g); until.After(s.now()) {
 		lines = append(lines, t.T("admin.grant.revoke.access"),
-			t.T("admin.grant.revoke.until", "Until", until.UTC().Format(time.TimeOnly)+" UTC", "Left", t.Duration(until.Sub(s.now()))))
+			t.T("admin.grant.revoke.until", "Until", t.Here(until).Format(time.TimeOnly)+" "+t.Zone(until), "Left", t.Duration(until.Sub(s.now()))))
 	} else {
 		lines = append(lines, t.T("admin.grant.revoke.expired"))
 	}

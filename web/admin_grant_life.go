@@ -53,7 +53,7 @@ func (s *Server) lifeEntries(ctx context.Context, t *view.Text, g *oneGrant) ([]
 // lifeEntry puts one entry into words.
 func lifeEntry(t *view.Text, e *oauth.Entry) view.LifeEntry {
 	text := entryTexts[e.Kind]
-	entry := view.LifeEntry{At: e.At, Tone: text.tone, What: t.T(text.key), IP: e.IP, Device: deviceName(e.UserAgent), RequestID: e.RequestID}
+	entry := view.LifeEntry{At: e.At, Tone: text.tone, What: t.T(text.key), IP: e.IP, Device: deviceName(t, e.UserAgent), RequestID: e.RequestID}
 	if e.RefusalID != 0 {
 		entry.URL = "/admin/refusals/" + strconv.FormatInt(e.RefusalID, 10)
 	}

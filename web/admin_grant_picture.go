@@ -54,12 +54,12 @@ func lifePicture(t *view.Text, g *oneGrant, entries []view.LifeEntry) view.LifeP
 			continue
 		}
 		shape := markShapes[e.Kind]
-		mark := view.LifeMark{X: x, Lane: shape.lane, Tone: entries[i].Tone, Shape: shape.shape, Title: markTitle(entries[i])}
+		mark := view.LifeMark{X: x, Lane: shape.lane, Tone: entries[i].Tone, Shape: shape.shape, Title: markTitle(t, entries[i])}
 		if e.Kind == oauth.EntryRotated || e.Kind == oauth.EntryRefused && e.Generation != nil || e.Kind == oauth.EntryReused {
 			mark.Text = strconv.Itoa(int(*e.Generation))
 		}
 		p.Marks = append(p.Marks, mark)
-		if text := tickText(last, e.At); text != "" && (len(p.Ticks) == 0 || x-p.Ticks[len(p.Ticks)-1].X >= 2*pictureStep) {
+		if text := tickText(t, last, e.At); text != "" && (len(p.Ticks) == 0 || x-p.Ticks[len(p.Ticks)-1].X >= 2*pictureStep) {
 			p.Ticks, last = append(p.Ticks, view.LifeTick{X: x, Text: text}), e.At
 		}
 		if p.To == 0 || !over {
@@ -81,10 +81,10 @@ func lifePicture(t *view.Text, g *oneGrant, entries []view.LifeEntry) view.LifeP
 }
 
 // markTitle is what a mark tells who points at it.
-func markTitle(e view.LifeEntry) string {
-	at := e.At.UTC().Format(time.DateTime) + " UTC"
+func markTitle(t *view.Text, e view.LifeEntry) string {
+	at := t.Exact(e.At)
 	if e.Day {
-		at = e.At.UTC().Format(time.DateOnly)
+		at = e.At.UTC().Format(time.DateOnly) // days are counted in UTC
 	}
 	if e.Generation != "" {
 		return e.What + ", " + e.Generation + " · " + at
@@ -93,8 +93,8 @@ func markTitle(e view.LifeEntry) string {
 }
 
 // tickText is the time that the picture tells when a new day or minute begins.
-func tickText(last, at time.Time) string {
-	last, at = last.UTC(), at.UTC()
+func tickText(t *view.Text, last, at time.Time) string {
+	last, at = t.Here(last), t.Here(at)
 	switch {
 	case last.Format(time.DateOnly) != at.Format(time.DateOnly):
 		return at.Format("2006-01-02")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"regrant/app/oauth"
+	"regrant/web/view"
 )
 
 // exportPage is how many grants the export reads at a time, and exportPatience how long one such piece may take to be taken.
@@ -54,7 +55,7 @@ func (s *Server) exportGrants(w http.ResponseWriter, r *http.Request, _ *admin) 
 				g := &page.Grants[i]
 				standing := g.Standing(now)
 				_, _, note := n.standing(g, standing)
-				if err = out.row(grantRecord(g, standing, note)...); err != nil {
+				if err = out.row(grantRecord(n.t, g, standing, note)...); err != nil {
 					break
 				}
 			}
@@ -73,12 +74,12 @@ func (s *Server) exportGrants(w http.ResponseWriter, r *http.Request, _ *admin) 
 	}
 }
 
-func grantRecord(g *oauth.RefreshState, standing oauth.GrantStanding, note string) []string {
-	at := func(t *time.Time) string {
-		if t == nil || t.IsZero() {
+func grantRecord(t *view.Text, g *oauth.RefreshState, standing oauth.GrantStanding, note string) []string {
+	at := func(at *time.Time) string {
+		if at == nil || at.IsZero() {
 			return ""
 		}
-		return t.UTC().Format(time.RFC3339)
+		return at.UTC().Format(time.RFC3339)
 	}
 	generation, expires := "", g.ExpiresAt()
 	if g.HasToken() {
@@ -86,6 +87,6 @@ func grantRecord(g *oauth.RefreshState, standing oauth.GrantStanding, note strin
 	}
 	return []string{
 		g.ID, string(standing), note, string(g.ReuseClass), g.PersonID, g.Owner.Email, g.Owner.Name, g.ClientID, strings.Join(g.Scope, " "),
-		deviceName(g.UserAgent), g.UserAgent, g.IP, g.LastIP, generation, at(&g.CreatedAt), at(&g.LastUsedAt), at(&expires), at(g.RevokedAt),
+		deviceName(t, g.UserAgent), g.UserAgent, g.IP, g.LastIP, generation, at(&g.CreatedAt), at(&g.LastUsedAt), at(&expires), at(g.RevokedAt),
 	}
 }

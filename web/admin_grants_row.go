@@ -37,7 +37,7 @@ func (s *Server) grantRows(ctx context.Context, t *view.Text, grants []oauth.Ref
 			return nil, err
 		}
 		row := view.GrantRow{
-			ID: g.ID, Person: person, Client: client, Device: deviceName(g.UserAgent), Scopes: strings.Join(g.Scope, " "), UsedAt: g.CreatedAt,
+			ID: g.ID, Person: person, Client: client, Device: deviceName(t, g.UserAgent), Scopes: strings.Join(g.Scope, " "), UsedAt: g.CreatedAt,
 			CreatedAt: g.CreatedAt, IP: g.IP, ExpiresAt: g.ExpiresAt(), Open: g.Standing(now) == oauth.GrantOpen,
 		}
 		if g.HasToken() {
@@ -45,7 +45,7 @@ func (s *Server) grantRows(ctx context.Context, t *view.Text, grants []oauth.Ref
 			if g.LastIP != "" {
 				row.IP = g.LastIP
 			}
-			if program := deviceName(g.LastUserAgent); program != row.Device {
+			if program := deviceName(t, g.LastUserAgent); program != row.Device {
 				row.Program = program
 			}
 		}

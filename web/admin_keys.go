@@ -30,8 +30,14 @@ func (s *Server) showKeys(w http.ResponseWriter, r *http.Request, a *admin) {
 	if !ok {
 		return
 	}
+	seal, err := s.store.KeySeal(r.Context())
+	if err != nil {
+		s.unavailable(w, r, "read the seal of the keys", err)
+		return
+	}
 	page := view.AdminKeys{AdminFrame: s.adminFrame(w, r, a, "keys"), Now: s.now(), JWKS: s.cfg.Issuer + oauth.PathJWKS}
 	t := page.Text
+	page.Seal = keySeal(t, seal)
 	for _, k := range infos {
 		row := view.KeyRow{ID: k.ID, Algorithm: k.Algorithm, CreatedAt: k.CreatedAt, ActiveAt: k.ActiveAt, EndsAt: k.EndsAt, RotatesAt: k.RotatesAt}
 		row.Tone, row.State, row.Explained = keyState(t, k.State)
@@ -44,6 +50,17 @@ func (s *Server) showKeys(w http.ResponseWriter, r *http.Request, a *admin) {
 		page.Others = append(page.Others, row)
 	}
 	s.showPage(w, r, http.StatusOK, false, page)
+}
+
+// keySeal puts into words how the keys lie in the database, and what to do about it.
+func keySeal(t *view.Text, seal oauth.KeySeal) view.KeySeal {
+	switch {
+	case seal.SealedAt != nil:
+		return view.KeySeal{Tone: toneGood, State: t.T("admin.keys.seal.sealed"), Explained: t.T("admin.keys.seal.sealed_help", "At", t.DateTime(*seal.SealedAt))}
+	case seal.Held:
+		return view.KeySeal{Tone: toneCaution, State: t.T("admin.keys.seal.held"), Explained: t.T("admin.keys.seal.held_help"), Command: "regrant key seal"}
+	}
+	return view.KeySeal{Tone: tonePlain, State: t.T("admin.keys.seal.none"), Explained: t.T("admin.keys.seal.none_help")}
 }
 
 // keyState puts a state into words: the tone of its badge, its name, and what it means.
@@ -65,6 +82,8 @@ func keyUse(t *view.Text, use oauth.KeyUse) (name, explained string) {
 		return t.T("admin.keys.use.token"), t.T("admin.keys.use.token_help")
 	case oauth.KeyDerive:
 		return t.T("admin.keys.use.derive"), t.T("admin.keys.use.derive_help")
+	case oauth.KeyFactor:
+		return t.T("admin.keys.use.factor"), t.T("admin.keys.use.factor_help")
 	}
 	return t.T("admin.keys.use.access"), t.T("admin.keys.use.access_help")
 }

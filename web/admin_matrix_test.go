@@ -23,7 +23,7 @@ import (
 // adminPath is one address below /admin as its file registers it.
 type adminPath struct{ kind, pattern string }
 
-var registered = regexp.MustCompile(`area\.(page|act|form|danger|upload)\("([^"]+)"`)
+var registered = regexp.MustCompile(`area\.(page|readable|act|form|danger|upload)\("([^"]+)"`)
 
 // adminPaths finds in the sources every address that is registered for admins, so that none is forgotten here.
 func adminPaths(t testing.TB) []adminPath {
@@ -61,6 +61,7 @@ func adminPaths(t testing.TB) []adminPath {
 type matrix struct {
 	*site
 	grant string
+	group string
 }
 
 func newMatrix(t *testing.T) *matrix {
@@ -73,6 +74,8 @@ func newMatrix(t *testing.T) *matrix {
 		t.Fatalf("%d grants, %v", len(grants), err)
 	}
 	m.grant = grants[0].ID
+	m.group = m.site.group("Staff", "staff", "U1")
+	m.limit("TR", m.group)
 	if err := m.engine.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +86,7 @@ func newMatrix(t *testing.T) *matrix {
 func (m *matrix) fill(t testing.TB, pattern, person string) string {
 	t.Helper()
 	id := map[string]string{
-		"grants": m.grant, "clients": "CB", "apis": m.secret["RS.id"], "people": m.person[person].ID, "keys": "1", "audit": "1", "refusals": "1",
+		"grants": m.grant, "clients": "CB", "apis": m.secret["RS.id"], "people": m.person[person].ID, "groups": m.group, "keys": "1", "audit": "1", "refusals": "1",
 	}[strings.Split(pattern+"/", "/")[2]]
 	sessions, err := m.people.Sessions(t.Context(), m.person[person].ID, m.clock.Wall())
 	if err != nil {
@@ -115,7 +118,8 @@ func (m *matrix) stored(t testing.TB) string {
 		"SELECT id, email, name, role, password_hash, disabled_at, deleted_at, grants_revoked_before, version FROM people ORDER BY id",
 		"SELECT * FROM clients ORDER BY id", "SELECT * FROM apis ORDER BY resource", "SELECT * FROM grants ORDER BY id", "SELECT id, ends_at FROM keys ORDER BY id",
 		"SELECT id, person_id, ended_at FROM sessions ORDER BY id", "SELECT id, used_at, expires_at FROM links ORDER BY id", "SELECT * FROM settings ORDER BY name",
-		"SELECT * FROM bulk_revocations ORDER BY id", "SELECT absolute_deadline FROM refresh_tokens",
+		"SELECT * FROM bulk_revocations ORDER BY id", "SELECT * FROM groups ORDER BY id", "SELECT * FROM group_members ORDER BY group_id, person_id",
+		"SELECT * FROM client_groups ORDER BY client_id", "SELECT * FROM role_claims ORDER BY role", "SELECT absolute_deadline FROM refresh_tokens",
 		"SELECT kind, detail FROM audit_events WHERE kind NOT LIKE 'sign_in%' AND kind <> 'audit.verified' ORDER BY seq",
 	} {
 		rows, err := q.QueryContext(t.Context(), query)
@@ -300,7 +304,7 @@ func TestWEB_12_NoTextFromOutsideBecomesMarkupBelowAdmin(t *testing.T) {
 	seen := map[string]bool{}
 	queue := []string{"/admin"}
 	for _, payload := range payloads {
-		for _, path := range []string{"/admin/grants?q=", "/admin/clients?q=", "/admin/people?q=", "/admin/audit?person=", "/admin/refusals?request_id=", "/admin/confirm?return=", "/admin/grants?client="} {
+		for _, path := range []string{"/admin/grants?q=", "/admin/clients?q=", "/admin/people?q=", "/admin/audit?person=", "/admin/refusals?request_id=", "/confirm?return=", "/admin/grants?client="} {
 			queue = append(queue, path+url.QueryEscape(payload))
 		}
 	}

@@ -82,7 +82,7 @@ func (s *Server) lastEvents(ctx context.Context, t *view.Text) ([]view.Event, er
 func (s *Server) attention(ctx context.Context, t *view.Text, figures oauth.Figures, now time.Time) ([]view.Attention, error) {
 	var all []view.Attention
 	for _, look := range []func(context.Context, *view.Text, time.Time) ([]view.Attention, error){
-		s.reuseAttention, s.keyAttention, s.secretAttention, s.bulkAttention,
+		s.reuseAttention, s.backupAttention, s.keyAttention, s.secretAttention, s.bulkAttention,
 	} {
 		some, err := look(ctx, t, now)
 		if err != nil {
@@ -92,7 +92,7 @@ func (s *Server) attention(ctx context.Context, t *view.Text, figures oauth.Figu
 	}
 	if figures.Admins == 1 && figures.Clients > 0 { // on a new server there are better things to begin with
 		all = append(all, view.Attention{Tone: "info", Badge: t.T("admin.overview.badge.advice"), Text: t.T("admin.overview.one_admin"),
-			Note: t.T("admin.overview.one_admin_note"), URL: "/admin/people/invite", Link: t.T("admin.overview.invite")})
+			Note: t.T("admin.overview.one_admin_note"), URL: "/admin/people/invite", Link: t.T("admin.overview.invite"), Acts: true})
 	}
 	return all, nil
 }
@@ -161,7 +161,7 @@ func (s *Server) keyAttention(ctx context.Context, t *view.Text, now time.Time) 
 	}
 	var all []view.Attention
 	for _, k := range oauth.DescribeKeys(keys, now) {
-		if k.RotatesAt == nil || k.RotatesAt.Sub(now) > keyDueSeen {
+		if k.Use != oauth.KeySigning || k.RotatesAt == nil || k.RotatesAt.Sub(now) > keyDueSeen {
 			continue
 		}
 		matter := view.Attention{Tone: "info", Badge: t.T("admin.overview.badge.key"), URL: "/admin/keys", Link: t.T("admin.overview.keys"),

@@ -87,7 +87,7 @@ func TestTheChartsAddUpTheHoursOfTheirPeriod(t *testing.T) {
 			}
 		}
 		page := root.get("/admin?range=" + period).body
-		text := view.NewCatalogue().For("en")
+		text := view.TheCatalogue().For("en")
 		for _, n := range []int64{want.Rotations, want.Replays, want.Refusals, want.Reuses} {
 			if total := `<span class="total">` + text.Number(int(n)) + "</span>"; !strings.Contains(page, total) {
 				t.Errorf("%s: no chart has the total %d", period, n)

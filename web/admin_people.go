@@ -12,7 +12,6 @@ import (
 // adminPeople are the pages about people.
 func (s *Server) adminPeople(area *adminArea) {
 	area.page("/admin/welcome", s.showWelcome)
-	area.form("/admin/confirm", s.showConfirm, s.confirm)
 
 	area.page("/admin/people", s.showPeople)
 	area.danger("/admin/people/invite", s.showInvitePerson, s.invitePerson)
@@ -58,6 +57,7 @@ func (s *Server) showPeople(w http.ResponseWriter, r *http.Request, a *admin) {
 		AdminFrame: f, Search: filter.Search, Invitations: len(waiting), Now: now,
 		Filtered: filter.Search != "" || filter.Role != "" || filter.State != "",
 		Roles: chosen(q.Get("role"), view.Option{Label: f.Text.T("admin.people.any")}, view.Option{Value: string(account.RoleAdmin), Label: f.Text.T("admin.people.role_admin")},
+			view.Option{Value: string(account.RoleAuditor), Label: f.Text.T("admin.people.role_auditor")},
 			view.Option{Value: string(account.RolePerson), Label: f.Text.T("admin.people.role_person")}),
 		States: chosen(q.Get("state"), view.Option{Label: f.Text.T("admin.people.any")}, view.Option{Value: string(account.PersonActive), Label: f.Text.T("admin.people.active")},
 			view.Option{Value: string(account.PersonDisabled), Label: f.Text.T("admin.people.disabled")}),
@@ -121,7 +121,7 @@ func chosen(value string, options ...view.Option) []view.Option {
 
 func personRow(text *view.Text, e account.PersonEntry) view.PersonRow {
 	row := view.PersonRow{
-		ID: e.ID, Name: e.Name, Email: e.Email, IsAdmin: e.Role == account.RoleAdmin, Disabled: e.DisabledAt != nil, Expired: e.PasswordExpiredAt != nil,
+		ID: e.ID, Name: e.Name, Email: e.Email, Role: string(e.Role), Disabled: e.DisabledAt != nil, Expired: e.PasswordExpiredAt != nil,
 		SignedIn: e.SignedInAt, Grants: text.Number(e.Grants),
 	}
 	if e.Grants >= account.MaxCountedGrants {
@@ -146,13 +146,18 @@ func (s *Server) newPersonPage(w http.ResponseWriter, r *http.Request, a *admin)
 
 // roleChoice is the choice of a role, an ordinary one unless another was chosen before.
 func (s *Server) roleChoice(r *http.Request) []view.Option {
-	text := s.frame(r).Text
-	role := r.PostForm.Get("role")
-	if role != string(account.RoleAdmin) {
-		role = string(account.RolePerson)
+	role, err := account.ParseRole(r.PostForm.Get("role"))
+	if err != nil {
+		role = account.RolePerson
 	}
-	return chosen(role,
+	return roleOptions(s.frame(r).Text, role)
+}
+
+// roleOptions are all roles, each with what it may do.
+func roleOptions(text *view.Text, role account.Role) []view.Option {
+	return chosen(string(role),
 		view.Option{Value: string(account.RolePerson), Label: text.T("admin.people.role_person"), Help: text.T("admin.people.role_person_help")},
+		view.Option{Value: string(account.RoleAuditor), Label: text.T("admin.people.role_auditor"), Help: text.T("admin.people.role_auditor_help")},
 		view.Option{Value: string(account.RoleAdmin), Label: text.T("admin.people.role_admin"), Help: text.T("admin.people.role_admin_help")})
 }
 

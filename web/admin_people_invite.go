@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"regrant/app/account"
+	"regrant/app/mail"
 	"regrant/web/view"
 )
 
@@ -37,7 +38,7 @@ func (s *Server) invitePersonPage(w http.ResponseWriter, r *http.Request, a *adm
 	}
 	for _, l := range waiting {
 		page.Waiting = append(page.Waiting, view.InvitationRow{
-			ID: l.ID, Email: l.Email, Name: l.Name, IsAdmin: l.Role == account.RoleAdmin, CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt,
+			ID: l.ID, Email: l.Email, Name: l.Name, Role: string(l.Role), CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt,
 		})
 	}
 	return page, true
@@ -67,10 +68,13 @@ func (s *Server) invitePerson(w http.ResponseWriter, r *http.Request, a *admin) 
 		return
 	}
 	text := s.frame(r).Text
-	title := text.T("admin.people.link_title", "Email", link.Email)
+	title, lead := text.T("admin.people.link_title", "Email", link.Email), text.T("admin.people.link_lead")
+	if sent := s.sendLink(r, text, mail.Invitation, link, address, link.Email); sent != "" {
+		lead = sent
+	}
 	s.showPage(w, r, http.StatusOK, false, view.AdminLink{
 		AdminFrame: s.adminFrame(w, r, a, "people", view.Crumb{Label: text.T("admin.people.invite"), URL: "/admin/people/invite"}, view.Crumb{Label: link.Email}),
-		Title:      title, Lead: text.T("admin.people.link_lead"), Label: text.T("admin.people.link_label"), Link: address, Ends: link.ExpiresAt,
+		Title:      title, Lead: lead, Label: text.T("admin.people.link_label"), Link: address, Ends: link.ExpiresAt,
 		Back: "/admin/people/invite", Again: text.T("admin.people.invite_another"),
 	})
 }

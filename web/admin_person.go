@@ -46,10 +46,24 @@ func (s *Server) showPerson(w http.ResponseWriter, r *http.Request, a *admin) {
 		s.unavailable(w, r, "list sessions", err)
 		return
 	}
+	factors, err := s.people.Factors(r.Context(), e.ID)
+	if err != nil {
+		s.unavailable(w, r, "read factors", err)
+		return
+	}
 	f := s.adminFrame(w, r, a, "people", view.Crumb{Label: calledBy(e.Person)})
 	page := view.AdminPerson{
 		AdminFrame: f, PersonRow: personRow(f.Text, e), EmailVerified: e.EmailVerifiedAt != nil, PasswordAt: e.PasswordChangedAt,
 		DisabledAt: e.DisabledAt, CreatedAt: e.CreatedAt, Self: e.ID == a.ID, Now: now,
+		Factors: factorNames(f.Text, factors), HasSecond: factors.Second(),
+	}
+	groups, err := s.groups.GroupsOf(r.Context(), e.ID)
+	if err != nil {
+		s.unavailable(w, r, "list the groups of a person", err)
+		return
+	}
+	for _, g := range groups {
+		page.Groups = append(page.Groups, view.Party{Label: g.Name, URL: groupPath(g.ID)})
 	}
 	for _, session := range sessions {
 		page.Sessions = append(page.Sessions, view.SessionRow{
@@ -63,12 +77,28 @@ func (s *Server) showPerson(w http.ResponseWriter, r *http.Request, a *admin) {
 	s.showPage(w, r, http.StatusOK, false, page)
 }
 
+// factorNames puts the second factors of somebody into words.
+func factorNames(t *view.Text, f account.Factors) []string {
+	var names []string
+	if f.TOTP {
+		names = append(names, t.T("admin.person.has_totp"))
+	}
+	if f.Passkeys > 0 {
+		names = append(names, t.N("admin.person.has_passkeys", f.Passkeys))
+	}
+	if f.Second() {
+		names = append(names, t.N("admin.person.has_codes", f.RecoveryCodes))
+	}
+	return names
+}
+
 // deviceOf puts the browser of a session into words.
 func (s *Server) deviceOf(r *http.Request, session account.Session) string {
-	if name := deviceName(session.UserAgent); name != "" {
+	t := s.frame(r).Text
+	if name := deviceName(t, session.UserAgent); name != "" {
 		return name
 	}
-	return s.frame(r).Text.T("admin.person.unknown_browser")
+	return t.T("admin.person.unknown_browser")
 }
 
 // showProfile shows the form of name and address.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"regrant/app/account"
 	"regrant/app/audit"
+	"regrant/app/mail"
 	"regrant/app/oauth"
 	"regrant/web/view"
 )
@@ -20,6 +22,7 @@ type personAct struct {
 	does   func(ctx context.Context, p account.PersonEntry, form url.Values, by audit.Origin, now time.Time) error
 	done   func(p account.PersonEntry) string // key of the notice
 	notice string                             // a sentence for who does it to themselves
+	roles  bool                               // one is chosen on the way
 	gone   bool                               // the person's page is not there afterwards
 }
 
@@ -31,12 +34,7 @@ func always(key string) func(account.PersonEntry) string {
 func (s *Server) personActs() []personAct {
 	return []personAct{
 		{
-			path: "role", asks: asksRole, done: func(p account.PersonEntry) string {
-				if p.Role == account.RoleAdmin {
-					return "done.person_demoted"
-				}
-				return "done.person_promoted"
-			},
+			path: "role", asks: asksRole, done: always("done.role_changed"), roles: true,
 			does: func(ctx context.Context, p account.PersonEntry, form url.Values, by audit.Origin, now time.Time) error {
 				return s.people.ChangeRole(ctx, p.ID, account.Role(form.Get("role")), by, now) // what was asked, whatever the role is by now
 			},
@@ -58,6 +56,12 @@ func (s *Server) personActs() []personAct {
 			path: "expire-password", asks: asksExpire, done: always("done.password_expired"), notice: "admin.act.self_again",
 			does: func(ctx context.Context, p account.PersonEntry, _ url.Values, by audit.Origin, now time.Time) error {
 				return s.people.ExpirePassword(ctx, p.ID, by, now)
+			},
+		},
+		{
+			path: "reset-factors", asks: asksResetFactors, done: always("done.factors_reset"), notice: "admin.act.self_again",
+			does: func(ctx context.Context, p account.PersonEntry, _ url.Values, by audit.Origin, now time.Time) error {
+				return s.people.ResetFactors(ctx, p.ID, by, now)
 			},
 		},
 		{
@@ -99,7 +103,11 @@ func (s *Server) askPersonAct(w http.ResponseWriter, r *http.Request, a *admin, 
 		c.Consequences = append(c.Consequences, text.T(act.notice))
 	}
 	c.Action, c.Cancel, c.FormToken, c.Danger = "/admin/people/"+e.ID+"/"+act.path, "/admin/people/"+e.ID, s.formToken(w, r), true
-	s.showPage(w, r, status, false, view.AdminPersonAct{AdminFrame: s.personFrame(w, r, a, e.Person, c.Submit), Confirm: c, Refused: refused})
+	page := view.AdminPersonAct{AdminFrame: s.personFrame(w, r, a, e.Person, c.Submit), Confirm: c, Refused: refused}
+	if act.roles {
+		page.Roles = roleOptions(text, cmp.Or(account.Role(r.PostForm.Get("role")), e.Role))
+	}
+	s.showPage(w, r, status, false, page)
 }
 
 // doPersonAct does it, and says so on the next page.
@@ -117,7 +125,7 @@ func (s *Server) doPersonAct(act personAct) adminHandler {
 			s.askPersonAct(w, r, a, act, e, http.StatusUnprocessableEntity, "")
 		case errors.Is(err, account.ErrLastAdmin):
 			s.askPersonAct(w, r, a, act, e, http.StatusUnprocessableEntity, s.frame(r).Text.T("admin.act.last_admin"))
-		case errors.Is(err, account.ErrDisabled), errors.Is(err, account.ErrUnchanged):
+		case errors.Is(err, account.ErrDisabled), errors.Is(err, account.ErrUnchanged), errors.Is(err, account.ErrChanged):
 			s.done(w, r, back, "done.unchanged")
 		case isNotFound(err):
 			s.notFound(w, r)
@@ -188,9 +196,13 @@ func (s *Server) makeResetLink(w http.ResponseWriter, r *http.Request, a *admin)
 		return
 	}
 	text := s.frame(r).Text
+	lead := text.T("admin.act.reset_give")
+	if sent := s.sendLink(r, text, mail.Reset, link, address, e.Email); sent != "" {
+		lead = sent
+	}
 	s.showPage(w, r, http.StatusOK, false, view.AdminLink{
 		AdminFrame: s.personFrame(w, r, a, e.Person, text.T("admin.person.reset")), Title: text.T("admin.act.reset_made", "Name", calledBy(e.Person)),
-		Lead: text.T("admin.act.reset_give"), Label: text.T("admin.act.reset_label"), Link: address, Ends: link.ExpiresAt,
+		Lead: lead, Label: text.T("admin.act.reset_label"), Link: address, Ends: link.ExpiresAt,
 		Back: path, Again: text.T("admin.act.back", "Name", calledBy(e.Person)),
 	})
 }

@@ -7,16 +7,10 @@ import (
 
 // What is asked before each act on a person, with what it ends.
 
-func asksRole(t *view.Text, name string, p account.PersonEntry, sessions int) view.Confirm {
-	if p.Role == account.RoleAdmin {
-		return view.Confirm{
-			Title: t.T("admin.act.demote_title", "Name", name), Submit: t.T("admin.person.demote"), Hidden: map[string]string{"role": string(account.RolePerson)},
-			Consequences: []string{t.T("admin.act.demote_pages"), t.N("admin.act.sessions", sessions), t.T("admin.act.links")},
-		}
-	}
+func asksRole(t *view.Text, name string, _ account.PersonEntry, sessions int) view.Confirm {
 	return view.Confirm{
-		Title: t.T("admin.act.promote_title", "Name", name), Submit: t.T("admin.person.promote"), Hidden: map[string]string{"role": string(account.RoleAdmin)},
-		Consequences: []string{t.T("admin.act.promote_pages"), t.N("admin.act.sessions", sessions)},
+		Title: t.T("admin.act.role_title", "Name", name), Submit: t.T("admin.person.role"),
+		Consequences: []string{t.N("admin.act.sessions", sessions), t.T("admin.act.links")},
 	}
 }
 
@@ -40,6 +34,13 @@ func asksExpire(t *view.Text, name string, _ account.PersonEntry, sessions int) 
 	return view.Confirm{
 		Title: t.T("admin.act.expire_title", "Name", name), Lead: t.T("admin.act.expire_lead"), Submit: t.T("admin.person.expire"),
 		Consequences: []string{t.N("admin.act.sessions", sessions), t.T("admin.act.expire_grants")},
+	}
+}
+
+func asksResetFactors(t *view.Text, name string, p account.PersonEntry, sessions int) view.Confirm {
+	return view.Confirm{
+		Title: t.T("admin.act.factors_title", "Name", name), Lead: t.T("admin.act.factors_lead"), Submit: t.T("admin.person.reset_factors"),
+		Consequences: []string{t.T("admin.act.factors_gone"), t.N("admin.act.sessions", sessions), t.N("admin.act.grants", p.Grants), t.T("admin.act.tokens")},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 func TestEveryEffectOfAPolicyHasItsWords(t *testing.T) {
-	text := view.NewCatalogue().For("en")
+	text := view.TheCatalogue().For("en")
 	kinds := []oauth.EffectKind{
 		oauth.EffectIdleTooShort, oauth.EffectIdleRefused, oauth.EffectIdleLonger, oauth.EffectGraceReuse, oauth.EffectGraceRefused, oauth.EffectGraceAbsorbed,
 		oauth.EffectAbsoluteOlder, oauth.EffectAbsoluteLonger, oauth.EffectRotationOff, oauth.EffectRotationOn, oauth.EffectReuseReported,

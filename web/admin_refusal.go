@@ -15,7 +15,7 @@ import (
 
 // adminRefusals answers why something was refused.
 func (s *Server) adminRefusals(area *adminArea) {
-	area.form("/admin/refusals", s.showRefusals, s.explainToken)
+	area.readable("/admin/refusals", s.showRefusals, s.explainToken)
 	area.page("/admin/refusals/{id}", s.showRefusal)
 }
 

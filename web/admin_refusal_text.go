@@ -19,7 +19,7 @@ func (s *Server) refusalRows(ctx context.Context, t *view.Text, refusals []oauth
 	for i, f := range refusals {
 		row := view.RefusalRow{
 			URL: "/admin/refusals/" + strconv.FormatInt(f.ID, 10), At: f.At, What: ruleTitle(t, f.Rule), Code: string(f.Code),
-			IP: f.IP, Device: deviceName(f.UserAgent), RequestID: f.RequestID, Generation: generations(t, f.Generation, f.OfGeneration),
+			IP: f.IP, Device: deviceName(t, f.UserAgent), RequestID: f.RequestID, Generation: generations(t, f.Generation, f.OfGeneration),
 		}
 		var err error
 		if row.Client, err = n.client(ctx, f.ClientID); err != nil {
@@ -196,7 +196,7 @@ func refusalFacts(ctx context.Context, t *view.Text, n *eventNames, f *oauth.Ref
 	if f.IP != "" {
 		facts = append(facts, view.RefusalFact{Name: t.T("admin.refusal.fact.ip"), Value: f.IP, Code: true})
 	}
-	if device := deviceName(f.UserAgent); device != "" {
+	if device := deviceName(t, f.UserAgent); device != "" {
 		facts = append(facts, view.RefusalFact{Name: t.T("admin.refusal.fact.device"), Value: device})
 	}
 	return facts, nil

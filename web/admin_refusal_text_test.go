@@ -8,7 +8,7 @@ import (
 )
 
 func TestEveryRuleHasItsWords(t *testing.T) {
-	text := view.NewCatalogue().For("en")
+	text := view.TheCatalogue().For("en")
 	if len(ruleTexts) != len(oauth.Rules()) {
 		t.Errorf("%d texts for %d rules", len(ruleTexts), len(oauth.Rules()))
 	}

@@ -12,7 +12,7 @@ import (
 
 // adminRehearsal is where an admin tries what a client's policy does to an application.
 func (s *Server) adminRehearsal(area *adminArea) {
-	area.form("/admin/clients/{id}/test", s.ofClient(s.showRehearsal), s.ofClient(s.rehearse))
+	area.readable("/admin/clients/{id}/test", s.ofClient(s.showRehearsal), s.ofClient(s.rehearse))
 }
 
 func (s *Server) rehearsalPage(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) view.AdminRehearsal {

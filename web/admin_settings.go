@@ -23,11 +23,12 @@ type Setting struct {
 // adminSettings shows and changes what the organisation decides for its installation.
 func (s *Server) adminSettings(area *adminArea) {
 	area.upload("/admin/settings", s.showSettings, s.changeSettings)
+	area.act("/admin/settings/test-mail", s.sendTestMail)
 }
 
 // upload is a form whose act takes a file.
 func (area *adminArea) upload(path string, show, act adminHandler) {
-	area.methodsOf(path, show, act, area.s.ownUpload)
+	area.methodsOf(path, show, act, area.s.readers, area.s.ownUpload)
 }
 
 // showSettings shows what is in force. A preset in the address fills the policy with its values.
@@ -49,6 +50,7 @@ func (s *Server) showSettings(w http.ResponseWriter, r *http.Request, a *admin) 
 type settingsForm struct {
 	settings.Settings
 	domains string // as typed
+	signUp  string // the domains that may sign up, as typed
 	policy  policyForm
 	errors  map[string]string
 	problem string
@@ -67,7 +69,16 @@ func (s *Server) changeSettings(w http.ResponseWriter, r *http.Request, a *admin
 	t := s.frame(r).Text
 	form := r.PostForm
 	f := settingsForm{Settings: now, domains: form.Get("invite_domains"), errors: map[string]string{}}
-	f.Name, f.Accent, f.InviteDomains = form.Get("name"), form.Get("accent"), strings.FieldsFunc(f.domains, func(r rune) bool { return strings.ContainsRune(" ,;\r\n\t", r) })
+	f.Name, f.Accent, f.InviteDomains = form.Get("name"), form.Get("accent"), strings.FieldsFunc(f.domains, betweenDomains)
+	f.signUp = form.Get("signup_domains")
+	f.SignUp = settings.SignUp{On: form.Get("signup") == "on", Domains: strings.FieldsFunc(f.signUp, betweenDomains)}
+	switch rule := form.Get("second_factor"); rule {
+	case "": // a form without the choice
+	case settings.SecondFactorNone.String():
+		f.SecondFactor = settings.SecondFactorNone
+	default:
+		f.SecondFactor = settings.SecondFactor(rule)
+	}
 	f.Version, _ = strconv.ParseInt(form.Get("version"), 10, 64) // what is no number is no version either, and refused below
 	f.Policy, f.policy = readPolicy(t, form, &oauth.Client{AuthMethod: oauth.AuthNone, Policy: now.Policy})
 	logo := settings.LogoChange{PNG: requestOf(r).file, Remove: form.Get("remove_logo") == "on"}
@@ -90,7 +101,7 @@ func (s *Server) changeSettings(w http.ResponseWriter, r *http.Request, a *admin
 		f.Policy = now.Policy // the rest is still checked
 	}
 	var wrong settings.InvalidError
-	switch err := f.check(logo); {
+	switch err := f.check(logo, s.cfg.Mail.Open()); {
 	case errors.As(err, &wrong):
 		f.say(t, wrong)
 	case len(f.policy.errors) == 0 && !a.Fresh:
@@ -119,10 +130,16 @@ func (s *Server) changeSettings(w http.ResponseWriter, r *http.Request, a *admin
 	s.writeSettings(w, r, a, http.StatusUnprocessableEntity, f)
 }
 
+// betweenDomains says what divides one domain from the next.
+func betweenDomains(r rune) bool { return strings.ContainsRune(" ,;\r\n\t", r) }
+
 // check says what is wrong with what was typed, so that all of it is named at once.
-func (f *settingsForm) check(logo settings.LogoChange) error {
+func (f *settingsForm) check(logo settings.LogoChange, mails bool) error {
 	var wrong settings.InvalidError
 	errors.As(f.Settings.Clean().Validate(), &wrong)
+	if f.SignUp.On && !mails {
+		wrong = append(wrong, settings.FieldError{Field: "signup", Problem: settings.ProblemNoMail})
+	}
 	if logo.PNG != nil && !logo.Remove {
 		if _, bad := settings.NormalLogo(logo.PNG); bad != nil {
 			wrong = append(wrong, *bad)
@@ -149,8 +166,12 @@ func settingsProblem(t *view.Text, e settings.FieldError) string {
 		return t.T("admin.settings.error.accent")
 	case settings.ProblemDomain:
 		return t.T("admin.settings.error.domain", "Domain", e.Detail)
+	case settings.ProblemNoMail:
+		return t.T("admin.settings.signup.no_mail")
 	case settings.ProblemDomains:
 		return t.T("admin.settings.error.domains")
+	case settings.ProblemSecond:
+		return t.T("admin.settings.second.error.unknown")
 	case settings.ProblemLogoSize:
 		return t.T("admin.settings.error.logo_size")
 	case settings.ProblemLogoFormat:
@@ -169,9 +190,12 @@ func (s *Server) writeSettings(w http.ResponseWriter, r *http.Request, a *admin,
 	if f.domains == "" {
 		f.domains = strings.Join(f.InviteDomains, "\n")
 	}
+	if f.signUp == "" {
+		f.signUp = strings.Join(f.SignUp.Domains, "\n")
+	}
 	proveURL := ""
 	if f.prove {
-		proveURL = "/admin/confirm?return=%2Fadmin%2Fsettings"
+		proveURL = "/confirm?return=%2Fadmin%2Fsettings"
 	}
 	page := view.AdminSettings{
 		ProveURL:   proveURL,
@@ -181,11 +205,39 @@ func (s *Server) writeSettings(w http.ResponseWriter, r *http.Request, a *admin,
 		Logo:    view.Field{Name: "logo", Label: t.T("admin.settings.logo.label"), Help: t.T("admin.settings.logo.help"), Type: "file", Error: f.errors["logo"]},
 		HasLogo: f.Settings.Logo != "",
 		Domains: view.Field{Name: "invite_domains", Label: t.T("admin.settings.domains.label"), Help: t.T("admin.settings.domains.help"), Value: f.domains, Error: f.errors["invite_domains"], Placeholder: "example.com", Autocomplete: "off"},
-		Policy:  policyFields(t, f.policy), Preset: f.policy.Get("preset"), StaleGenerations: f.policy.Get("stale_generations"), Presets: defaultPresets(t, f.policy),
+		Second:  view.Field{Name: "second_factor", Label: t.T("admin.settings.second.label"), Help: t.T("admin.settings.second.help"), Error: f.errors["second_factor"]}, SecondRules: secondRules(t, f.SecondFactor),
+		Policy: policyFields(t, f.policy), Preset: f.policy.Get("preset"), StaleGenerations: f.policy.Get("stale_generations"), Presets: defaultPresets(t, f.policy),
 		Preview: s.lookPreview(f),
 	}
-	page.Server, page.Environment = s.serverFacts(t), s.environment(t)
+	page.SignUp = view.SignUpChoice{
+		On: f.SignUp.On, Error: f.errors["signup"],
+		Domains: view.Field{Name: "signup_domains", Label: t.T("admin.settings.signup.domains_label"), Help: t.T("admin.settings.signup.domains_help"), Value: f.signUp, Error: f.errors["signup_domains"], Placeholder: "example.com", Autocomplete: "off"},
+	}
+	page.Mail = t.T("admin.mail.off")
+	if s.cfg.Mail.Open() {
+		page.Mail, page.TestMail = t.T("admin.mail.on", "Server", s.cfg.MailServer), t.T("admin.mail.test", "Email", a.Email)
+	}
+	var err error
+	if page.Backups, err = s.backupFacts(r.Context(), t, s.now()); err != nil {
+		s.unavailable(w, r, "read the record of backups", err)
+		return
+	}
+	seal, err := s.store.KeySeal(r.Context())
+	if err != nil {
+		s.unavailable(w, r, "read the seal of the keys", err)
+		return
+	}
+	page.Server, page.Environment = s.serverFacts(t, seal), s.environment(t)
 	s.showPage(w, r, status, false, page)
+}
+
+// secondRules are the choices of who has to show two factors.
+func secondRules(t *view.Text, chosen settings.SecondFactor) []view.Option {
+	return []view.Option{
+		{Value: settings.SecondFactorNone.String(), Label: t.T("admin.settings.second.none.label"), Help: t.T("admin.settings.second.none.help"), Selected: chosen == settings.SecondFactorNone},
+		{Value: string(settings.SecondFactorAdmins), Label: t.T("admin.settings.second.admins.label"), Help: t.T("admin.settings.second.admins.help"), Selected: chosen == settings.SecondFactorAdmins},
+		{Value: string(settings.SecondFactorEveryone), Label: t.T("admin.settings.second.everyone.label"), Selected: chosen == settings.SecondFactorEveryone},
+	}
 }
 
 // defaultPresets are the presets that fill the form of the default policy.
@@ -215,7 +267,7 @@ func (s *Server) lookPreview(f settingsForm) view.LookPreview {
 }
 
 // serverFacts are what admins may know of the server and cannot change here.
-func (s *Server) serverFacts(t *view.Text) []view.EventFact {
+func (s *Server) serverFacts(t *view.Text, seal oauth.KeySeal) []view.EventFact {
 	facts := []view.EventFact{{Name: t.T("admin.settings.server.issuer"), Value: s.cfg.Issuer}, {Name: t.T("admin.settings.server.version"), Value: s.cfg.Version}}
 	if file := s.cfg.DatabaseFile; file != "" {
 		size := int64(0)
@@ -244,7 +296,17 @@ func (s *Server) serverFacts(t *view.Text) []view.EventFact {
 	return append(facts,
 		view.EventFact{Name: t.T("admin.settings.server.tls"), Value: secure},
 		view.EventFact{Name: t.T("admin.settings.server.proxies"), Value: proxies},
-		view.EventFact{Name: t.T("admin.settings.server.master_key"), Value: t.T("admin.settings.server.master_key_none")})
+		view.EventFact{Name: t.T("admin.settings.server.master_key"), Value: masterKeyFact(t, seal)})
+}
+
+func masterKeyFact(t *view.Text, seal oauth.KeySeal) string {
+	switch {
+	case seal.SealedAt != nil:
+		return t.T("admin.settings.server.master_key_sealed", "At", t.DateTime(*seal.SealedAt))
+	case seal.Held:
+		return t.T("admin.settings.server.master_key_held")
+	}
+	return t.T("admin.settings.server.master_key_none")
 }
 
 // environment is what the process was told at its start, and by what.

@@ -308,7 +308,7 @@ func TestThePageOfSettingsSaysWhatTheProcessWasTold(t *testing.T) {
 		c.Environment = []web.Setting{{Name: "listen", Value: "127.0.0.1:8080", Source: "flag"}, {Name: "origin", Source: "default"}}
 	}})
 	a := s.admin(t).get("/admin/settings")
-	for _, want := range []string{"https://as.test", "v1.2.3-test", "127.0.0.1:8080", "Flag", "Default", "by invitation", "Master key"} {
+	for _, want := range []string{"https://as.test", "v1.2.3-test", "127.0.0.1:8080", "Flag", "Default", "Admins invite people", "Master key"} {
 		if !strings.Contains(a.body, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -118,7 +118,7 @@ func TestWEB_40_ADangerousActAsksForAFreshProof(t *testing.T) {
 	b := root.post("/admin/keys/rotate", nil)
 
 	for _, a := range []answer{a, b} {
-		if a.status != 303 || !slices.Contains([]string{"/admin/confirm?return=%2Fadmin%2Fkeys%2Frotate"}, a.header.Get("Location")) {
+		if a.status != 303 || !slices.Contains([]string{"/confirm?return=%2Fadmin%2Fkeys%2Frotate"}, a.header.Get("Location")) {
 			t.Errorf("after five minutes: %d %s", a.status, a.header.Get("Location"))
 		}
 	}
@@ -137,14 +137,14 @@ func TestWEB_40_WhatGivesPowerAsksForAFreshProof(t *testing.T) {
 		"/admin/clients/OFF/enable":                      nil,
 		"/admin/apis/new":                                {"uri": {"https://new.test/"}, "name": {"New"}, "scope": {"new.read"}},
 	} {
-		if a := root.post(path, form); a.status != 303 || a.header.Get("Location") != "/admin/confirm?return="+url.QueryEscape(path) {
+		if a := root.post(path, form); a.status != 303 || a.header.Get("Location") != "/confirm?return="+url.QueryEscape(path) {
 			t.Errorf("%s: %d %s", path, a.status, a.header.Get("Location"))
 		}
 	}
 	page := root.get("/admin/settings")
 	saved := root.post("/admin/settings", url.Values{"version": {hiddenValue(page.body, "version")}, "invite_domains": {"kept.test"}, "idle": {"30d"}, "absolute": {"180d"},
 		"grace": {"10s"}, "access_token_lifetime": {"10m"}, "max_grants": {"50"}, "refresh_limit": {"0"}, "refresh": {"always"}, "on_reuse": {"revoke"}, "access_token_format": {"jwt"}, "id_token_alg": {"RS256"}})
-	if saved.status != 403 || !strings.Contains(saved.body, "kept.test") || !strings.Contains(saved.body, "/admin/confirm?return=") {
+	if saved.status != 403 || !strings.Contains(saved.body, "kept.test") || !strings.Contains(saved.body, "/confirm?return=") {
 		t.Errorf("settings: %d %s", saved.status, saved.body)
 	}
 

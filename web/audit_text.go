@@ -31,6 +31,14 @@ var kindTexts = map[audit.Kind]kindText{
 	audit.SignInFailed:         {"admin.audit.kind.sign_in_failed", toneCaution},
 	audit.SignInThrottled:      {"admin.audit.kind.sign_in_throttled", toneBad},
 	audit.SignInConfirmed:      {"admin.audit.kind.sign_in_confirmed", toneGood},
+	audit.SignInNewDevice:      {"admin.audit.kind.sign_in_new_device", toneCaution},
+	audit.SignInSecondAsked:    {"admin.audit.kind.sign_in_second_factor_asked", tonePlain},
+	audit.FactorAdded:          {"admin.audit.kind.factor_added", toneGood},
+	audit.FactorRemoved:        {"admin.audit.kind.factor_removed", toneCaution},
+	audit.FactorRenamed:        {"admin.audit.kind.factor_renamed", tonePlain},
+	audit.FactorReset:          {"admin.audit.kind.factor_reset", toneCaution},
+	audit.RecoveryCodeUsed:     {"admin.audit.kind.recovery_code_used", toneCaution},
+	audit.RecoveryCodesMade:    {"admin.audit.kind.recovery_codes_made", tonePlain},
 	audit.SignedOut:            {"admin.audit.kind.signed_out", tonePlain},
 	audit.SessionEnded:         {"admin.audit.kind.session_ended", tonePlain},
 	audit.PersonCreated:        {"admin.audit.kind.person_created", toneGood},
@@ -39,6 +47,12 @@ var kindTexts = map[audit.Kind]kindText{
 	audit.PersonEnabled:        {"admin.audit.kind.person_enabled", toneGood},
 	audit.PersonDeleted:        {"admin.audit.kind.person_deleted", toneCaution},
 	audit.PasswordChanged:      {"admin.audit.kind.password_changed", tonePlain},
+	audit.PersonSignedUp:       {"admin.audit.kind.person_signed_up", toneGood},
+	audit.SignUpAsked:          {"admin.audit.kind.sign_up_asked", tonePlain},
+	audit.ResetAsked:           {"admin.audit.kind.reset_asked", tonePlain},
+	audit.EmailChangeAsked:     {"admin.audit.kind.email_change_asked", tonePlain},
+	audit.EmailChanged:         {"admin.audit.kind.email_changed", toneCaution},
+	audit.MailFailed:           {"admin.audit.kind.mail_failed", toneCaution},
 	audit.PersonRoleChanged:    {"admin.audit.kind.role_changed", toneCaution},
 	audit.PasswordExpired:      {"admin.audit.kind.password_expired", tonePlain},
 	audit.PasswordRenewalAsked: {"admin.audit.kind.password_renewal_asked", tonePlain},
@@ -46,6 +60,7 @@ var kindTexts = map[audit.Kind]kindText{
 	audit.InvitationCreated:    {"admin.audit.kind.invitation_created", tonePlain},
 	audit.InvitationWithdrawn:  {"admin.audit.kind.invitation_withdrawn", tonePlain},
 	audit.SetupLinkCreated:     {"admin.audit.kind.setup_link_created", tonePlain},
+	audit.FactorCopySuspected:  {"admin.audit.kind.factor_copy_suspected", toneBad},
 	audit.ClientCreated:        {"admin.audit.kind.client_created", toneGood},
 	audit.ClientUpdated:        {"admin.audit.kind.client_updated", tonePlain},
 	audit.ClientDisabled:       {"admin.audit.kind.client_disabled", toneCaution},
@@ -62,6 +77,7 @@ var kindTexts = map[audit.Kind]kindText{
 	audit.ConsentWithdrawn:     {"admin.audit.kind.consent_withdrawn", tonePlain},
 	audit.GrantCreated:         {"admin.audit.kind.grant_created", toneGood},
 	audit.GrantRevoked:         {"admin.audit.kind.grant_revoked", toneCaution},
+	audit.GrantReported:        {"admin.audit.kind.grant_reported", toneBad},
 	audit.GrantBulkRevoked:     {"admin.audit.kind.grant_bulk_revoked", toneCaution},
 	audit.GrantEvicted:         {"admin.audit.kind.grant_evicted", tonePlain},
 	audit.GrantReuse:           {"admin.audit.kind.grant_reuse", toneBad},
@@ -77,8 +93,17 @@ var kindTexts = map[audit.Kind]kindText{
 	audit.KeyCreated:           {"admin.audit.kind.key_created", tonePlain},
 	audit.KeyRotated:           {"admin.audit.kind.key_rotated", tonePlain},
 	audit.KeyDeleted:           {"admin.audit.kind.key_deleted", tonePlain},
+	audit.KeysSealed:           {"admin.audit.kind.keys_sealed", toneGood},
+	audit.KeysUnsealed:         {"admin.audit.kind.keys_unsealed", toneCaution},
 	audit.ClockStepped:         {"admin.audit.kind.clock_stepped", toneCaution},
 	audit.ClockReset:           {"admin.audit.kind.clock_reset", toneCaution},
+	audit.DatabaseRestored:     {"admin.audit.kind.database_restored", toneCaution},
+	audit.GroupCreated:         {"admin.audit.kind.group_created", toneGood},
+	audit.GroupUpdated:         {"admin.audit.kind.group_updated", tonePlain},
+	audit.GroupDeleted:         {"admin.audit.kind.group_deleted", toneCaution},
+	audit.GroupMemberAdded:     {"admin.audit.kind.group_member_added", toneGood},
+	audit.GroupMemberRemoved:   {"admin.audit.kind.group_member_removed", toneCaution},
+	audit.GroupRolesChanged:    {"admin.audit.kind.group_roles_changed", tonePlain},
 	audit.SettingsChanged:      {"admin.audit.kind.settings_changed", tonePlain},
 	audit.LogChecked:           {"admin.audit.kind.log_checked", tonePlain},
 }
@@ -87,20 +112,25 @@ var kindTexts = map[audit.Kind]kindText{
 var resultTexts = map[string]string{
 	string(oauth.RevokedReuse):         "admin.audit.result.reuse",
 	string(oauth.RevokedPerson):        "admin.audit.result.user",
+	string(oauth.RevokedReported):      "admin.audit.result.reported",
 	string(oauth.RevokedClient):        "admin.audit.result.client",
 	string(oauth.RevokedAdmin):         "admin.audit.result.admin",
 	string(oauth.RevokedConsent):       "admin.audit.result.consent",
 	string(oauth.RevokedPassword):      "admin.audit.result.password",
+	string(oauth.RevokedFactor):        "admin.audit.result.factor",
 	string(oauth.RevokedLogout):        "admin.audit.result.logout",
 	string(oauth.RevokedCodeReplay):    "admin.audit.result.code_replay",
 	string(oauth.RevokedScope):         "admin.audit.result.scope_removed",
+	string(oauth.RevokedAccessLost):    "admin.audit.result.access_lost",
 	string(oauth.RevokedEvicted):       "admin.audit.result.evicted",
 	string(oauth.RevokedUserDisabled):  "admin.audit.result.user_disabled",
 	string(oauth.RevokedUserDeleted):   "admin.audit.result.user_deleted",
 	string(oauth.RevokedClientDeleted): "admin.audit.result.client_deleted",
+	string(oauth.RevokedRestore):       "admin.audit.result.restore",
 	"revoked":                          "admin.audit.result.revoked",
 	"refused":                          "",
 	"denied":                           "",
+	"no access":                        "admin.audit.result.no_access",
 	"ok":                               "",
 }
 
@@ -129,7 +159,7 @@ type eventNames struct {
 func (n *eventNames) event(ctx context.Context, e audit.Event) (view.Event, error) {
 	text := view.Event{
 		Seq: e.Seq, At: e.At, Kind: string(e.Kind), What: string(e.Kind), Tone: tonePlain, Refused: e.Outcome() == audit.OutcomeRefused,
-		Result: n.result(e.Result), IP: e.IP, Device: deviceName(e.UserAgent), UserAgent: e.UserAgent, RequestID: e.RequestID, Hash: hex.EncodeToString(e.Hash),
+		Result: n.result(e.Result), IP: e.IP, Device: deviceName(n.t, e.UserAgent), UserAgent: e.UserAgent, RequestID: e.RequestID, Hash: hex.EncodeToString(e.Hash),
 	}
 	if k, known := kindTexts[e.Kind]; known {
 		text.What, text.Tone = n.t.T(k.key), k.tone
@@ -293,10 +323,10 @@ var kindGroups = []struct {
 	nouns []string
 }{
 	{"sign-ins", "admin.audit.group.sign_ins", []string{"sign_in", "session"}},
-	{"people", "admin.audit.group.people", []string{"person", "invitation"}},
+	{"people", "admin.audit.group.people", []string{"person", "invitation", "factor", "group"}},
 	{"applications", "admin.audit.group.applications", []string{"client", "api"}},
 	{"grants", "admin.audit.group.grants", []string{"consent", "grant", "access_token", "refresh_token"}},
-	{"server", "admin.audit.group.server", []string{"key", "server", "settings", "audit"}},
+	{"server", "admin.audit.group.server", []string{"key", "server", "settings", "audit", "mail"}},
 }
 
 // kindGroup gives the group of a kind.

@@ -41,7 +41,7 @@ func auditKinds(t *testing.T) map[audit.Kind]string {
 }
 
 func TestEveryKindOfEventHasItsWords(t *testing.T) {
-	text := view.NewCatalogue().For("en")
+	text := view.TheCatalogue().For("en")
 	seen := map[string]audit.Kind{}
 	kinds := auditKinds(t)
 	for kind, name := range kinds {

@@ -85,6 +85,7 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request, id string) (p *o
 		s.goOn(w, r, p, err)
 		return nil, nil, false
 	}
+	inLocalesOf(r, p)
 	return p, who, true
 }
 

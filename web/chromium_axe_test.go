@@ -86,14 +86,14 @@ func accessibility(t *testing.T, chromium context.Context) {
 			if loaded := b.evaluate("typeof axe"); loaded == "undefined" {
 				b.evaluate(source + ";''")
 			}
-			found, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](axeRun, chromedp.EvalAwaitPromise))
+			found, err := ask(b.ctx, chromedp.Evaluate[string](axeRun, chromedp.EvalAwaitPromise))
 			if err != nil || found != "" {
 				t.Errorf("%s, %s: %v %s", page, scheme, err, found)
 			}
 			b.blocked() // of axe's own making
 		}
 		b.do(chromedp.EmulateViewport(320, 640))
-		if wide, err := chromedp.Run(b.ctx, chromedp.Evaluate[int]("document.documentElement.scrollWidth")); err != nil || wide > 320 {
+		if wide, err := ask(b.ctx, chromedp.Evaluate[int]("document.documentElement.scrollWidth")); err != nil || wide > 320 {
 			t.Errorf("%s is %d pixels wide at 320: %v", page, wide, err)
 		}
 		b.do(chromedp.EmulateViewport(1280, 800))
@@ -110,7 +110,7 @@ func accessibility(t *testing.T, chromium context.Context) {
 	b.open(az(nil))
 	look("sign-in for a client")
 	b.signIn("alice@example.com", "wrong-wrong-wrong")
-	b.arrive(s.issuer+"/login", "[role=alert]")
+	b.arrive(s.issuer+"/login", "#password[aria-invalid]")
 	look("wrong password")
 	b.signIn("alice@example.com", password)
 	b.arrive(s.issuer+"/consent", "[name=scope]")

@@ -58,7 +58,7 @@ func wholeFlow(t *testing.T, chromium context.Context, withoutScripts bool) {
 	b.open(az)
 	b.arrive(s.issuer+"/login?", "#email")
 	b.signIn("alice@example.com", "wrong-wrong-wrong")
-	b.arrive(s.issuer+"/login", ".notice, [role=alert], [aria-invalid]")
+	b.arrive(s.issuer+"/login", "#password[aria-invalid]")
 	if text := b.evaluate("document.body.innerText"); !strings.Contains(text, "do not match") {
 		t.Errorf("after a wrong password: %s", text)
 	}
@@ -198,6 +198,9 @@ func popup(t *testing.T, chromium context.Context) {
 		opened := chromedp.WaitNewTarget(b.ctx, func(*target.Info) bool { return true })
 		b.evaluate(fmt.Sprintf("window.open(%q, 'signin', 'width=500,height=600'); ''", s.az("PN", url.Values{"redirect_uri": {client.callback()}, "scope": {"openid"}})))
 		ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithTargetID(<-opened))
+		if err := chromedp.Do(ctx); err != nil { // it is looked at for as long as the context of its first step lasts
+			t.Fatal(err)
+		}
 		popup := &tab{t: t, ctx: ctx}
 		popup.signIn("alice@example.com", password)
 		popup.click(`button[name=decision][value=allow]`)

@@ -115,61 +115,6 @@ func (b *tab) blocked() []string {
 	return v
 }
 
-func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		at, _ := chromedp.Run(b.ctx, chromedp.Location())
-		b.t.Fatalf("at %s: %v", at, err)
-	}
-}
-
-func (b *tab) open(address string) {
-	b.t.Helper()
-	b.do(chromedp.Navigate(address), chromedp.WaitReady(chromedp.CSS("body")))
-}
-
-// arrive waits until the tab stands at an address that begins so, with this element, and gives the address.
-func (b *tab) arrive(prefix, element string) string {
-	b.t.Helper()
-	at := ""
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		var err error
-		if at, err = chromedp.Run(b.ctx, chromedp.Location()); err != nil || !strings.HasPrefix(at, prefix) {
-			continue
-		}
-		if element == "" {
-			return at
-		}
-		if ready, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](fmt.Sprintf("document.readyState == 'complete' && document.querySelector(%q) != null", element))); err == nil && ready {
-			return at
-		}
-	}
-	html, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
-	b.t.Fatalf("waited for %s with %q, but stands at %s: %s", prefix, element, at, html)
-	return ""
-}
-
-// signIn fills in the sign-in form as a person does.
-func (b *tab) signIn(email, password string) {
-	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS("#email")), chromedp.Clear(chromedp.CSS("#email")), chromedp.SendKeys(chromedp.CSS("#email"), email),
-		chromedp.SendKeys(chromedp.CSS("#password"), password), chromedp.Click(chromedp.CSS(`form[action$="/login"] button[type=submit]`)))
-}
-
-func (b *tab) click(selector string) {
-	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
-}
-
-func (b *tab) evaluate(expression string) string {
-	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression))
-	if err != nil {
-		b.t.Fatalf("%s: %v", expression, err)
-	}
-	return v
-}
-
 // front makes a site that browsers can reach: at http://localhost and a port of its own. change may spoil its answers.
 func front(t *testing.T, change func(*http.Response) error) *site {
 	t.Helper()

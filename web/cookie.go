@@ -40,7 +40,7 @@ func (c cookies) read(r *http.Request, name string) string {
 	return ""
 }
 
-// write sets a cookie; a negative lifetime takes it away.
+// write sets a cookie; one without a lifetime ends with the browser, and a negative lifetime takes it away.
 func (c cookies) write(w http.ResponseWriter, name, value string, lifetime time.Duration) {
 	cookie := &http.Cookie{
 		Name: name, Value: value, Path: "/", HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode, MaxAge: int(lifetime / time.Second),
@@ -60,7 +60,7 @@ func (s *Server) browser(w http.ResponseWriter, r *http.Request) string {
 	}
 	c := s.sessions.cookies
 	value := c.read(r, c.browser)
-	if raw, err := base64.RawURLEncoding.DecodeString(value); err != nil || len(raw) != 32 {
+	if raw, err := base64.RawURLEncoding.Strict().DecodeString(value); err != nil || len(raw) != 32 {
 		fresh := make([]byte, 32)
 		rand.Read(fresh)
 		value = base64.RawURLEncoding.EncodeToString(fresh)

@@ -44,7 +44,7 @@ func (s *Server) ownFormOf(read func(http.ResponseWriter, *http.Request) (url.Va
 
 // foreignForm answers a form whose token is not this browser's: another site made it, or the cookie is gone since.
 func (s *Server) foreignForm(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/login" {
+	if r.URL.Path != "/login" && r.URL.Path != "/login/passkey" {
 		s.crossSite(w, r)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/mileusna/useragent"
 
 	"regrant/app/audit"
+	"regrant/web/view"
 )
 
 // maxDevice bounds the name of a device, bytes.
@@ -14,7 +15,16 @@ const maxDevice = 60
 // deviceName says in a few words what program a User-Agent header names and what it runs on: "Chrome on Windows", "curl 8.5".
 // A browser's version says nothing to a reader, a program's does. What cannot be read gives the head of the text, made
 // harmless by [audit.Clean]; no text gives "".
-func deviceName(userAgent string) string {
+func deviceName(t *view.Text, userAgent string) string {
+	program, system := device(userAgent)
+	if system == "" {
+		return program
+	}
+	return cut(t.T("account.device.on", "Program", program, "System", system), maxDevice)
+}
+
+// device gives the two parts of that name; where there is no system, the program is the whole of it.
+func device(userAgent string) (program, system string) {
 	// Longer ones are not from browsers, and the parser's work grows with them.
 	head := audit.Clean(userAgent, 512)
 	ua := useragent.Parse(head)
@@ -24,11 +34,11 @@ func deviceName(userAgent string) string {
 	}
 	switch {
 	case strings.TrimSpace(head) == "":
-		return ""
+		return "", ""
 	case ua.Name == "" || os == "" || !strings.HasPrefix(head, "Mozilla/"):
-		return programName(head)
+		return programName(head), ""
 	}
-	return cut(strings.Replace(ua.Name, "Headless ", "", 1)+" on "+os, maxDevice)
+	return cut(strings.Replace(ua.Name, "Headless ", "", 1), maxDevice), cut(os, maxDevice)
 }
 
 // programName reads the first product of a User-Agent (RFC 9110 §10.1.5), which programs other than browsers name themselves by.

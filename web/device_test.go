@@ -3,9 +3,12 @@ package web
 import (
 	"strings"
 	"testing"
+
+	"regrant/web/view"
 )
 
 func TestADeviceIsNamedInWordsThatPeopleKnow(t *testing.T) {
+	text := view.TheCatalogue().For("en")
 	for agent, want := range map[string]string{
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36":                         "Chrome on Windows",
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36 Edg/131.0.0.0":           "Edge on Windows",
@@ -26,17 +29,18 @@ func TestADeviceIsNamedInWordsThatPeopleKnow(t *testing.T) {
 		"a\r\nX: y\x1b[31m":         `a\u000d\u000aX: y\u001b[31m`,
 		"<script>alert(1)</script>": "<script>alert(1)</script>",
 	} {
-		if got := deviceName(agent); got != want {
+		if got := deviceName(text, agent); got != want {
 			t.Errorf("%q: got %q, want %q", agent, got, want)
 		}
 	}
 }
 
 func TestNoUserAgentBreaksTheNameOfADevice(t *testing.T) {
+	text := view.TheCatalogue().For("en")
 	for _, agent := range []string{
 		strings.Repeat("(", 60_000), strings.Repeat("Mozilla/5.0 (iPhone; ", 5_000), strings.Repeat("é", 200) + "/1.2", "/", "Mozilla/", "\xff\xfe/1", strings.Repeat("a/", 3_000),
 	} {
-		if got := deviceName(agent); len(got) > maxDevice {
+		if got := deviceName(text, agent); len(got) > maxDevice {
 			t.Errorf("%.20q…: %d bytes: %q", agent, len(got), got)
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/a-h/templ"
 	"github.com/yuin/goldmark"
@@ -23,6 +25,7 @@ import (
 // docs are the pages of the documentation, rendered once at the start.
 type docs struct {
 	pages []docsPage
+	files map[string][]byte // to take away, by name
 }
 
 type docsPage struct {
@@ -30,6 +33,15 @@ type docsPage struct {
 	headings    []view.DocsHeading
 	content     templ.Component
 }
+
+// theDocs are rendered at the first call. What is embedded can be read; a test sees that it is whole.
+var theDocs = sync.OnceValue(func() *docs {
+	d, err := loadDocs()
+	if err != nil {
+		panic("web.theDocs: " + err.Error()) // unreachable: the pages are embedded
+	}
+	return d
+})
 
 // loadDocs renders every page. Markdown is ours and embedded; raw HTML in it is left out all the same.
 func loadDocs() (*docs, error) {
@@ -39,7 +51,12 @@ func loadDocs() (*docs, error) {
 		return nil, fmt.Errorf("no documentation embedded: %w", err)
 	}
 	markdown := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
-	d := &docs{}
+	d := &docs{files: map[string][]byte{}}
+	for name := range docsFiles {
+		if d.files[name], err = fs.ReadFile(files, name); err != nil {
+			return nil, err
+		}
+	}
 	for _, file := range names {
 		source, err := fs.ReadFile(files, file)
 		if err != nil {
@@ -76,6 +93,12 @@ func loadDocs() (*docs, error) {
 	return d, nil
 }
 
+// docsFiles are what the documentation offers to take away, and of what kind each is.
+var docsFiles = map[string]string{
+	"grafana-dashboard.json": "application/json",
+	"alerts.yml":             "application/yaml",
+}
+
 func headingText(heading ast.Node, source []byte) string {
 	var b strings.Builder
 	_ = ast.Walk(heading, func(n ast.Node, entering bool) (ast.WalkStatus, error) { // our own function never fails
@@ -89,15 +112,24 @@ func headingText(heading ast.Node, source []byte) string {
 
 // docsHome sends to the first page.
 func (s *Server) docsHome(w http.ResponseWriter, _ *http.Request) {
-	s.redirect(w, s.base+"/docs/"+s.docs.pages[0].name)
+	s.redirect(w, s.base+"/docs/"+theDocs().pages[0].name)
 }
 
-// docsPage shows a page of the documentation.
+// docsPage shows a page of the documentation, or gives a file of it.
 func (s *Server) docsPage(w http.ResponseWriter, r *http.Request) {
+	if file, ok := theDocs().files[r.PathValue("name")]; ok {
+		h := w.Header()
+		h.Set("Content-Type", docsFiles[r.PathValue("name")])
+		h.Set("Content-Disposition", `attachment; filename="`+r.PathValue("name")+`"`)
+		h.Set("Cache-Control", "no-cache")
+		h.Set("Content-Length", strconv.Itoa(len(file)))
+		w.Write(file)
+		return
+	}
 	var links []view.DocsLink
 	var current *docsPage
-	for i := range s.docs.pages {
-		page := &s.docs.pages[i]
+	for i := range theDocs().pages {
+		page := &theDocs().pages[i]
 		if page.name == r.PathValue("name") {
 			current = page
 		}

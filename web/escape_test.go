@@ -88,8 +88,8 @@ func textFromOutside(t *testing.T) {
 	}
 	for i, payload := range corpus {
 		person := "X" + string(rune('a'+i))
-		name := strings.ReplaceAll(payload, "\u2028", "") // no name may hold it
-		s.change("XSS", func(c *oauth.Client) { c.Name = name })
+		s.rename("XSS", payload)
+		name := strings.ReplaceAll(payload, "\u2028", "")
 		s.addPerson(person, person+"@example.com", name)
 		b := s.browser()
 
@@ -106,7 +106,7 @@ func textFromOutside(t *testing.T) {
 			t.Fatalf("consent page: %d", consent.status)
 		}
 		inert(t, s, "consent page with "+payload, consent)
-		if root, err := html.Parse(strings.NewReader(consent.body)); err != nil || !strings.Contains(textOf(root), name[:4]) {
+		if root, err := html.Parse(strings.NewReader(consent.body)); err != nil || !strings.Contains(textOf(root), payload[:4]) {
 			t.Errorf("the consent page does not show %q as text", payload)
 		}
 		denied := b.submit(consent, s.issuer+"/consent", url.Values{"decision": {"deny"}, "scope": {payload}})

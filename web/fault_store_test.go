@@ -67,6 +67,10 @@ type faultyStore struct {
 	f *faults
 }
 
+func (s faultyStore) RecentClient(ctx context.Context, id string) (*oauth.Client, error) {
+	return around(s.f, "RecentClient", func() (*oauth.Client, error) { return s.Store.RecentClient(ctx, id) })
+}
+
 func (s faultyStore) Client(ctx context.Context, id string) (*oauth.Client, error) {
 	return around(s.f, "Client", func() (*oauth.Client, error) { return s.Store.Client(ctx, id) })
 }
@@ -153,20 +157,20 @@ func (s faultyPeople) PersonByID(ctx context.Context, id string) (account.Person
 	return around(s.f, "PersonByID", func() (account.Person, error) { return s.Store.PersonByID(ctx, id) })
 }
 
-func (s faultyPeople) Delay(ctx context.Context, g account.Guess) (time.Duration, error) {
-	return around(s.f, "Delay", func() (time.Duration, error) { return s.Store.Delay(ctx, g) })
+func (s faultyPeople) Delay(ctx context.Context, g account.Guess) (account.Standing, error) {
+	return around(s.f, "Delay", func() (account.Standing, error) { return s.Store.Delay(ctx, g) })
 }
 
-func (s faultyPeople) CountGuess(ctx context.Context, g account.Guess) (*account.Person, error) {
-	return around(s.f, "CountGuess", func() (*account.Person, error) { return s.Store.CountGuess(ctx, g) })
+func (s faultyPeople) CountGuess(ctx context.Context, g account.Guess) (account.Guessed, error) {
+	return around(s.f, "CountGuess", func() (account.Guessed, error) { return s.Store.CountGuess(ctx, g) })
 }
 
 func (s faultyPeople) FailSignIn(ctx context.Context, g account.Guess, e audit.Event) error {
 	return s.f.around("FailSignIn", func() error { return s.Store.FailSignIn(ctx, g, e) })
 }
 
-func (s faultyPeople) FinishSignIn(ctx context.Context, g account.Guess, p account.Person, hash string, e audit.Event) error {
-	return s.f.around("FinishSignIn", func() error { return s.Store.FinishSignIn(ctx, g, p, hash, e) })
+func (s faultyPeople) FinishSignIn(ctx context.Context, f account.Finish, e audit.Event) error {
+	return s.f.around("FinishSignIn", func() error { return s.Store.FinishSignIn(ctx, f, e) })
 }
 
 func (s faultyPeople) TouchSession(ctx context.Context, id string, now, idle time.Time) error {

@@ -78,7 +78,7 @@ func (s *Server) guideValues(c *oauth.Client) *strings.Replacer {
 	}
 	scope := c.Scope
 	if !getsPeople(c) {
-		scope = scope.Without(oauth.DefaultScope...)
+		scope = scope.Without(oauth.StandardScopes()...)
 	}
 	query := url.Values{"response_type": {"code"}, "client_id": {c.ID}, "redirect_uri": {redirect}, "code_challenge_method": {"S256"}}
 	if len(scope) > 0 {

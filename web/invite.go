@@ -27,7 +27,7 @@ func (s *Server) showInvite(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) invitePage(w http.ResponseWriter, r *http.Request, link account.Link) view.AcceptInvite {
 	return view.AcceptInvite{
-		Frame: s.frame(r), Token: r.PathValue("token"), FormToken: s.formToken(w, r), Email: link.Email, Name: link.Name, Admin: link.Role == account.RoleAdmin,
+		Frame: s.frame(r), Token: r.PathValue("token"), FormToken: s.formToken(w, r), Email: link.Email, Name: link.Name, Role: string(link.Role),
 	}
 }
 
@@ -46,8 +46,17 @@ func (s *Server) acceptInvite(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	course, ok := s.course(w, r, nil)
+	if !ok {
+		return
+	}
 	name := r.PostForm.Get("name")
-	signedIn, err := s.links.Accept(r.Context(), r.PathValue("token"), name, r.PostForm.Get("password"), originOf(r), s.now())
+	signedIn, err := s.links.Accept(r.Context(), r.PathValue("token"), name, r.PostForm.Get("password"), course, s.device(w, r), originOf(r), s.now())
+	var unfinished *account.UnfinishedError
+	if errors.As(err, &unfinished) {
+		s.redirect(w, s.secondAddress(unfinished, course))
+		return
+	}
 	if wrong, ok := s.typedWrong(r, err); ok && wrong.email == "" {
 		page := s.invitePage(w, r, link)
 		page.Name, page.NameError, page.PasswordError = name, wrong.name, wrong.password

@@ -1,13 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"regexp"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"regrant/app/audit"
@@ -42,6 +42,8 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (s *Server) access(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
+		s.counters.flying.Add(1)
+		defer s.counters.flying.Add(-1)
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil {
@@ -52,7 +54,7 @@ func (s *Server) access(next http.Handler) http.Handler {
 					"err", outside(fmt.Sprint(p), 500), "stack", string(debug.Stack()))
 				s.broken(rec, r)
 			}
-			s.counters.answered(rec.status)
+			s.counters.answered(requestOf(r).route, cmp.Or(rec.status, http.StatusOK), time.Since(started))
 			level := slog.LevelDebug
 			if rec.status >= http.StatusInternalServerError {
 				level = slog.LevelWarn
@@ -72,7 +74,7 @@ func (s *Server) broken(w *recorder, r *http.Request) {
 	switch {
 	case w.status != 0:
 	case s.forPrograms(r.URL.Path):
-		s.counters.refused(string(oauth.ServerError))
+		s.counters.refused(oauth.ServerError)
 		writeJSON(w, http.StatusInternalServerError, oauthError{oauth.ServerError, "The server could not answer. This is a fault of its own."})
 	default:
 		s.writePage(w, r, pageError{status: http.StatusInternalServerError, problem: view.ProblemInternal})
@@ -89,49 +91,4 @@ func outside(s string, max int) string {
 		s = secretText.ReplaceAllStringFunc(s, func(secret string) string { return secret[:min(5, len(secret))] + "…" })
 	}
 	return audit.Clean(s, max)
-}
-
-// Counters are what the server has counted since its start. The command line exports them as metrics.
-type Counters struct {
-	mu       sync.Mutex
-	byStatus map[int]int64
-	issues   map[string]int64
-	refusals map[string]int64
-}
-
-func newCounters() *Counters {
-	return &Counters{byStatus: map[int]int64{}, issues: map[string]int64{}, refusals: map[string]int64{}}
-}
-
-func (c *Counters) answered(status int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.byStatus[status]++
-}
-
-func (c *Counters) issued(grantType string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.issues[grantType]++
-}
-
-func (c *Counters) refused(code string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.refusals[code]++
-}
-
-// Each calls f with every count: name is requests (label: status), tokens_issued (grant_type) or refusals (error).
-func (c *Counters) Each(f func(name, label string, n int64)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for status, n := range c.byStatus {
-		f("requests", fmt.Sprint(status), n)
-	}
-	for grantType, n := range c.issues {
-		f("tokens_issued", grantType, n)
-	}
-	for code, n := range c.refusals {
-		f("refusals", code, n)
-	}
 }

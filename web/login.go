@@ -33,8 +33,15 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
 	switch p.Step {
 	case oauth.StepConsent:
 		s.goOn(w, r, p, nil)
+	case oauth.StepSecond:
+		s.showStepUp(w, r, p)
 	case oauth.StepSelect:
 		s.showPage(w, r, http.StatusOK, true, view.SelectAccount{
+			Frame: s.frame(r), ClientName: p.Client.Name, ClientHost: hostOf(p.Request.RedirectURI), Email: p.Owner.Email, Name: p.Owner.Name,
+			Request: id, FormToken: s.formToken(w, r),
+		})
+	case oauth.StepNoAccess:
+		s.showPage(w, r, http.StatusForbidden, true, view.NoAccess{
 			Frame: s.frame(r), ClientName: p.Client.Name, ClientHost: hostOf(p.Request.RedirectURI), Email: p.Owner.Email, Name: p.Owner.Name,
 			Request: id, FormToken: s.formToken(w, r),
 		})
@@ -67,8 +74,10 @@ func (s *Server) pending(w http.ResponseWriter, r *http.Request, id string) (*oa
 	p, err := s.oauth.Pending(r.Context(), id, oauth.HashBrowser(s.browser(w, r)))
 	if err != nil {
 		s.goOn(w, r, nil, err)
+		return nil, false
 	}
-	return p, err == nil
+	inLocalesOf(r, p)
+	return p, true
 }
 
 // pendingOfForm reads the authorization that a form of the sign-in is for, nil for none. When it is over, it answers itself.
@@ -86,10 +95,21 @@ func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, p *oauth.Prog
 	if r.Method == http.MethodPost {
 		page.Return = localReturn(r.PostForm.Get("return"))
 	}
+	request := ""
+	if p != nil {
+		request = p.Request.ID
+	}
+	if s.cfg.Mail.Open() {
+		page.ForgotURL = s.base + withRequest("/forgot", request)
+		if s.site.settings(r.Context()).SignUp.On {
+			page.SignUpURL = s.base + withRequest("/signup", request)
+		}
+	}
 	if p != nil {
 		page.ClientName, page.ClientHost = p.Client.Name, hostOf(p.Request.RedirectURI)
 		page.Request, page.Email = p.Request.ID, p.Request.LoginHint
 	}
+	page.Passkey = s.passkeyQuestion(w, r)
 	return page
 }
 
@@ -99,31 +119,38 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	credentials := account.Credentials{Email: r.PostForm.Get("email"), Password: r.PostForm.Get("password"), Device: s.device(w, r)}
+	course, ok := s.course(w, r, pending)
+	if !ok {
+		return
+	}
+	credentials := account.Credentials{Email: r.PostForm.Get("email"), Password: r.PostForm.Get("password"), Device: s.device(w, r), Course: course}
 	if credentials.Email == "" || credentials.Password == "" {
 		s.loginFailed(w, r, pending, http.StatusUnprocessableEntity, s.frame(r).Text.T(view.LoginIncomplete))
 		return
 	}
 	signedIn, err := s.people.SignIn(r.Context(), credentials, originOf(r), s.now())
 	var expired *account.PasswordExpiredError
+	var unfinished *account.UnfinishedError
 	switch {
 	case errors.As(err, &expired):
-		s.askRenewal(w, r, pending, expired)
+		s.askRenewal(w, r, pending, course, expired)
+	case errors.As(err, &unfinished):
+		s.redirect(w, s.secondAddress(unfinished, course))
 	case err != nil:
 		s.signInRefused(w, r, pending, err)
 	default:
-		s.goIn(w, r, pending, signedIn)
+		s.goIn(w, r, pending, course.Return, signedIn)
 	}
 }
 
 // goIn begins the session of somebody who has proved who they are, and leads to what they came for.
-func (s *Server) goIn(w http.ResponseWriter, r *http.Request, pending *oauth.Progress, signedIn *account.SignedIn) {
+func (s *Server) goIn(w http.ResponseWriter, r *http.Request, pending *oauth.Progress, to string, signedIn *account.SignedIn) {
 	session, ok := s.enter(w, r, pending, signedIn)
 	if !ok {
 		return
 	}
 	if pending == nil {
-		s.redirect(w, s.base+s.belongs(signedIn.Person.Role, r.PostForm.Get("return")))
+		s.redirect(w, s.base+s.belongs(signedIn.Person.Role, to))
 		return
 	}
 	progress, err := s.oauth.Resume(r.Context(), pending.Request.ID, oauth.HashBrowser(s.browser(w, r)), subject(&session), originOf(r))
@@ -151,10 +178,10 @@ func (s *Server) belongs(role account.Role, to string) string {
 	if to = localReturn(to); to != "" {
 		return to
 	}
-	if role == account.RoleAdmin {
+	if role.Reads() {
 		return "/admin"
 	}
-	return "/"
+	return "/account"
 }
 
 // leave signs out whoever else was signed in with this browser. When the store cannot do it, it answers itself.
@@ -188,19 +215,25 @@ func (s *Server) signInRefused(w http.ResponseWriter, r *http.Request, pending *
 
 func (s *Server) loginFailed(w http.ResponseWriter, r *http.Request, pending *oauth.Progress, status int, message string) {
 	page := s.loginPage(w, r, pending)
-	page.Email, page.Error = r.PostForm.Get("email"), message
+	page.Email, page.Stay, page.Error = r.PostForm.Get("email"), r.PostForm.Get("stay") == "on", message
 	s.showPage(w, r, status, true, page)
 }
 
-// continueLogin takes the answer to "continue as": prompt=select_account, OpenID Connect Core §3.1.2.1.
+// continueLogin takes the answer to "continue as" (prompt=select_account, OpenID Connect Core §3.1.2.1), and to the page that says
+// that the application is not for this person.
 func (s *Server) continueLogin(w http.ResponseWriter, r *http.Request) {
-	id := r.PostForm.Get("request")
-	if r.PostForm.Get("decision") != "continue" {
+	id, decision := r.PostForm.Get("request"), r.PostForm.Get("decision")
+	if decision != "continue" && decision != "back" {
 		s.redirect(w, s.base+"/login?switch=1&request="+url.QueryEscape(id))
 		return
 	}
 	who, ok := s.signedIn(w, r)
 	if !ok {
+		return
+	}
+	if decision == "back" {
+		progress, err := s.oauth.GiveUp(r.Context(), id, oauth.HashBrowser(s.browser(w, r)), who, originOf(r))
+		s.goOn(w, r, progress, err)
 		return
 	}
 	progress, err := s.oauth.SelectAccount(r.Context(), id, oauth.HashBrowser(s.browser(w, r)), who, originOf(r))

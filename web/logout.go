@@ -17,7 +17,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	page := view.Home{Frame: s.frame(r), Issuer: s.oauth.Issuer()}
 	if session != nil {
 		page.Email, page.Name, page.Since, page.FormToken = person.Email, person.Name, session.AuthTime, s.formToken(w, r)
-		page.Admin = person.Role == account.RoleAdmin
+		page.Admin = person.Role.Reads()
 	} else if page.New, ok = s.isNew(w, r); !ok {
 		return
 	}
@@ -74,5 +74,6 @@ func (s *Server) person(w http.ResponseWriter, r *http.Request) (*account.Sessio
 		s.unavailable(w, r, "read person", err)
 		return nil, nil, false
 	}
+	requestOf(r).reader = newReader(person)
 	return session, &person, true
 }

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"regrant/app/oauth"
+	"regrant/assets"
 )
 
 // behaviourRules drive META-09 from the document: what it lists works, and what it does not list is refused.
@@ -60,7 +62,7 @@ func behaviourRules(t *testing.T) {
 		check(t, m, "prompt_values_supported", []string{"create", "signup", "admin_consent"}, func(v string) bool {
 			return accepted(url.Values{"prompt": {v}}, "invalid_request")
 		})
-		check(t, m, "scopes_supported", []string{"phone", "address", "groups", "admin", "*"}, func(v string) bool {
+		check(t, m, "scopes_supported", []string{"phone", "address", "roles", "admin", "*"}, func(v string) bool {
 			return accepted(url.Values{"scope": {v}, "prompt": {"consent"}}, "invalid_scope")
 		})
 		for member, parameter := range map[string]string{"request_parameter_supported": "request", "request_uri_parameter_supported": "request_uri"} {
@@ -126,19 +128,19 @@ func behaviourRules(t *testing.T) {
 			policy, _ := oauth.PolicyOf(oauth.PresetStandard)
 			policy.IDTokenAlg = algorithm
 			id := "META09-" + algorithm
-			c := oauth.Client{ID: id, Name: id, AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://alg.test/cb"}, Policy: policy}
+			c := oauth.Client{ID: id, Name: id, AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://alg.test/cb"}, Scope: oauth.Scope{"openid", "profile", "email", "groups"}, Policy: policy}
 			secret, err := oauth.RegisterClient(context.Background(), s.db, &c, s.clock.Wall(), by)
 			if err != nil {
 				return false
 			}
 			s.secret[id] = secret
-			tokens := s.exchange(id, s.code("CB", url.Values{"client_id": {id}, "redirect_uri": {"https://alg.test/cb"}, "scope": {"openid profile email"}, "max_age": {"1000"}}), nil)
+			tokens := s.exchange(id, s.code("CB", url.Values{"client_id": {id}, "redirect_uri": {"https://alg.test/cb"}, "scope": {"openid profile email groups"}, "max_age": {"1000"}}), nil)
 			wantOK(t, tokens)
 			for name := range s.verified(tokens.text(t, "id_token")) {
 				seen[name] = true
 			}
 			info := s.userinfo(tokens.text(t, "access_token"))
-			for _, name := range []string{"sub", "name", "email", "email_verified", "phone_number", "address", "picture", "locale", "preferred_username", "updated_at"} {
+			for _, name := range []string{"sub", "name", "email", "email_verified", "groups", "phone_number", "address", "picture", "locale", "preferred_username", "updated_at"} {
 				seen[name] = seen[name] || info.json(t, name) != nil
 			}
 			return jwtPart(t, tokens.text(t, "id_token"), 0)["alg"] == algorithm
@@ -158,8 +160,25 @@ func behaviourRules(t *testing.T) {
 		if got := list(m, "subject_types_supported"); !slices.Equal(got, []string{"public"}) {
 			t.Errorf("subject types: %v", got)
 		}
-		if !strings.Contains(s.fetch("GET", s.issuer+"/login", "Accept-Language", "de, fr").body, `<html lang="`+list(m, "ui_locales_supported")[0]+`"`) {
-			t.Error("the page is in another language than the one listed")
+		locales := list(m, "ui_locales_supported")
+		for accept, want := range map[string]string{"": locales[0], "fr, ja": locales[0]} {
+			if !strings.Contains(s.fetch("GET", s.issuer+"/login", "Accept-Language", accept).body, `<html lang="`+want+`"`) {
+				t.Errorf("Accept-Language %q: the page is not in %s, the first language listed", accept, want)
+			}
+		}
+		for _, tag := range locales {
+			if !strings.Contains(s.fetch("GET", s.issuer+"/login", "Accept-Language", "fr, "+tag).body, `<html lang="`+tag+`"`) {
+				t.Errorf("%s is listed, and the page is in another language", tag)
+			}
+		}
+		files, err := fs.Glob(assets.Text(), "*.toml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if tag, main := strings.CutSuffix(file, ".toml"); main && !strings.Contains(tag, ".") && !slices.Contains(locales, tag) {
+				t.Errorf("there are texts in %s, which is not listed", tag)
+			}
 		}
 	})
 

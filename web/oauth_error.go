@@ -51,7 +51,7 @@ func (s *Server) writeOAuthErrorStatus(w http.ResponseWriter, r *http.Request, s
 		w.Header().Set("WWW-Authenticate", `Basic realm="regrant"`)
 	}
 	s.logError(r, status, e)
-	s.counters.refused(string(e.Code))
+	s.counters.refused(e.Code)
 	writeJSON(w, status, oauthError{e.Code, e.Description})
 }
 

@@ -3,19 +3,23 @@ package web
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/a-h/templ"
 
+	"regrant/app/account"
 	"regrant/app/oauth"
 	"regrant/web/view"
 )
 
 // frame is what every page needs of its request.
 func (s *Server) frame(r *http.Request) view.Frame {
-	return view.Frame{Text: s.catalogue.For(r.Header.Get("Accept-Language")), Base: s.base, Look: s.site.look(r.Context())}
+	who := s.readerOf(r)
+	text := view.TheCatalogue().ForReader(who.language, requestOf(r).locales, r.Header.Get("Accept-Language")).In(who.zone)
+	return view.Frame{Text: text, Base: s.base, Look: s.site.look(r.Context())}
 }
 
 // showPage writes a page. inFlow is for pages inside an authorization, whose form may lead to a client: WEB-11.
@@ -80,8 +84,20 @@ func (s *Server) writePageError(w http.ResponseWriter, r *http.Request, err erro
 
 // unavailable answers a page whose data cannot be had right now.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, doing string, err error) {
+	if errors.Is(err, account.ErrBusy) {
+		s.turnAway(w, r, doing)
+		return
+	}
 	s.log.Error("request failed", "request_id", requestOf(r).id, "path", outside(r.URL.Path, 200), "doing", doing, "err", err.Error())
 	s.writePage(w, r, pageError{status: http.StatusServiceUnavailable, problem: view.ProblemUnavailable, retryAfter: time.Second})
+}
+
+// turnAway answers whoever wants a password looked at while as many wait for that as may (WEB-32). By the time that it names most of
+// them have had their turn; it is another for each, so that a crowd does not come back at once.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, doing string) {
+	s.log.Info("turned away: too many sign-ins at once", "request_id", requestOf(r).id, "path", outside(r.URL.Path, 200), "doing", doing)
+	wait := time.Duration(3+rand.N(4)) * time.Second
+	s.writePage(w, r, pageError{status: http.StatusServiceUnavailable, problem: view.ProblemUnavailable, retryAfter: wait})
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {

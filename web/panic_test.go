@@ -17,6 +17,10 @@ func (panicking) Client(context.Context, string) (*oauth.Client, error) {
 	panic("the store is broken: rgr1_abcdefghijklmnop")
 }
 
+func (panicking) RecentClient(context.Context, string) (*oauth.Client, error) {
+	panic("the store is broken: rgr1_abcdefghijklmnop")
+}
+
 // panics proves that a mistake of ours is told in the language of who asked, on every kind of route.
 func panics(t *testing.T, issuer string) {
 	s := newSite(t, siteOptions{issuer: issuer, store: func(store oauth.Store) oauth.Store { return panicking{store} }})

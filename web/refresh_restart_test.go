@@ -57,7 +57,7 @@ func (s *site) startOver(wrap func(*db.DB) stores) {
 	s.t.Helper()
 	ctx := context.Background()
 	var err error
-	if s.db, err = db.Open(ctx, s.path, db.Options{Server: true}); err != nil {
+	if s.db, err = db.Open(ctx, s.path, db.Options{Server: true, MasterKey: s.master}); err != nil {
 		s.t.Fatal(err)
 	}
 	opened := s.db

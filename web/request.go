@@ -20,6 +20,9 @@ type request struct {
 	addr    netip.Addr
 	browser string // see Server.browser
 	file    []byte // see readUpload
+	reader  *reader
+	locales string // of the authorization that the page is in, see inLocalesOf
+	route   string // the pattern that its path fits, see routed
 }
 
 // identify gives each request its id and finds out whose it is.

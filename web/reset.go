@@ -22,7 +22,7 @@ func (s *Server) resetPage(w http.ResponseWriter, r *http.Request) (view.NewPass
 	token := r.PathValue("token")
 	f := s.frame(r)
 	page := view.NewPassword{
-		Frame: f, Action: "/reset/" + token, Lead: f.Text.T("reset.lead"), FormToken: s.formToken(w, r), Submit: f.Text.T("reset.submit"),
+		Frame: f, Action: "/reset/" + token, Request: waitingRequest(r), Lead: f.Text.T("reset.lead"), FormToken: s.formToken(w, r), Submit: f.Text.T("reset.submit"),
 	}
 	link, err := s.links.Find(r.Context(), account.LinkReset, token, s.now())
 	if err == nil {
@@ -31,9 +31,17 @@ func (s *Server) resetPage(w http.ResponseWriter, r *http.Request) (view.NewPass
 		page.Email = person.Email
 	}
 	if err != nil {
-		s.linkRefused(w, r, view.ProblemResetOver, err)
+		s.linkRefused(w, r, s.resetOver(), err)
 	}
 	return page, err == nil
+}
+
+// resetOver is what is said of a reset link that is over, and how to get another one.
+func (s *Server) resetOver() view.Problem {
+	if s.cfg.Mail.Open() {
+		return view.ProblemResetOverMail
+	}
+	return view.ProblemResetOver
 }
 
 // reset sets the password and ends all that the person has. Nobody is signed in by it, so it skips no other factor.
@@ -42,39 +50,39 @@ func (s *Server) reset(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	_, err := s.links.ChoosePassword(r.Context(), account.LinkReset, r.PathValue("token"), r.PostForm.Get("password"), originOf(r), s.now())
+	_, err := s.links.ChoosePassword(r.Context(), account.LinkReset, r.PathValue("token"), r.PostForm.Get("password"), account.Course{}, "", originOf(r), s.now())
 	var wrong *account.PasswordError
 	switch {
 	case errors.As(err, &wrong):
 		page.PasswordError = passwordProblem(page.Text, wrong)
 		s.showPage(w, r, http.StatusUnprocessableEntity, false, page)
 	case err != nil:
-		s.linkRefused(w, r, view.ProblemResetOver, err)
+		s.linkRefused(w, r, s.resetOver(), err)
 	default:
-		s.redirect(w, s.base+"/reset")
+		s.redirect(w, s.base+withRequest("/reset", page.Request))
 	}
 }
 
 // showPasswordSet says that it is done, at an address without a token.
 func (s *Server) showPasswordSet(w http.ResponseWriter, r *http.Request) {
-	s.showPage(w, r, http.StatusOK, false, view.PasswordSet{Frame: s.frame(r)})
+	s.showPage(w, r, http.StatusOK, false, view.PasswordSet{Frame: s.frame(r), Request: waitingRequest(r)})
 }
 
 // askRenewal answers a right password that has to be changed with the form for another one, in place of a session.
-func (s *Server) askRenewal(w http.ResponseWriter, r *http.Request, pending *oauth.Progress, expired *account.PasswordExpiredError) {
-	token, err := s.links.Renewal(r.Context(), expired, originOf(r), s.now())
+func (s *Server) askRenewal(w http.ResponseWriter, r *http.Request, pending *oauth.Progress, c account.Course, expired *account.PasswordExpiredError) {
+	token, err := s.links.Renewal(r.Context(), expired, c.Browser, originOf(r), s.now())
 	if err != nil {
 		s.signInRefused(w, r, pending, err)
 		return
 	}
-	s.showPage(w, r, http.StatusOK, true, s.renewalPage(w, r, token, expired.Person.Email))
+	s.showPage(w, r, http.StatusOK, true, s.renewalPage(w, r, c, token, expired.Person.Email))
 }
 
-func (s *Server) renewalPage(w http.ResponseWriter, r *http.Request, token, email string) view.NewPassword {
+func (s *Server) renewalPage(w http.ResponseWriter, r *http.Request, c account.Course, token, email string) view.NewPassword {
 	f := s.frame(r)
 	return view.NewPassword{
 		Frame: f, Action: "/login/password", Lead: f.Text.T("reset.expired_lead"), FormToken: s.formToken(w, r), Email: email, Renewal: token,
-		Request: r.PostForm.Get("request"), Return: localReturn(r.PostForm.Get("return")), Submit: f.Text.T("reset.continue"),
+		Request: c.RequestID, Return: c.Return, Stay: c.Stay, Submit: f.Text.T("reset.continue"),
 	}
 }
 
@@ -84,28 +92,35 @@ func (s *Server) renewPassword(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	course, ok := s.course(w, r, pending)
+	if !ok {
+		return
+	}
 	token := r.PostForm.Get("renewal")
-	signedIn, err := s.links.ChoosePassword(r.Context(), account.LinkRenewal, token, r.PostForm.Get("password"), originOf(r), s.now())
+	signedIn, err := s.links.ChoosePassword(r.Context(), account.LinkRenewal, token, r.PostForm.Get("password"), course, s.device(w, r), originOf(r), s.now())
 	var wrong *account.PasswordError
+	var unfinished *account.UnfinishedError
 	switch {
 	case errors.As(err, &wrong):
-		page := s.renewalPage(w, r, token, s.renewing(r, token))
+		page := s.renewalPage(w, r, course, token, s.renewing(r, token, course.Browser))
 		page.PasswordError = passwordProblem(page.Text, wrong)
 		s.showPage(w, r, http.StatusUnprocessableEntity, true, page)
 	case errors.Is(err, account.ErrLinkOver), errors.Is(err, account.ErrNotFound):
 		page := s.loginPage(w, r, pending)
 		page.Notice = page.Text.T(view.LoginStale)
 		s.showPage(w, r, http.StatusUnprocessableEntity, true, page)
+	case errors.As(err, &unfinished):
+		s.redirect(w, s.secondAddress(unfinished, course))
 	case err != nil:
 		s.unavailable(w, r, "renew password", err)
 	default:
-		s.goIn(w, r, pending, signedIn)
+		s.goIn(w, r, pending, course.Return, signedIn)
 	}
 }
 
 // renewing is the address of whoever chooses another password, for password managers; empty when it cannot be told.
-func (s *Server) renewing(r *http.Request, token string) string {
-	link, err := s.links.Find(r.Context(), account.LinkRenewal, token, s.now())
+func (s *Server) renewing(r *http.Request, token string, browser []byte) string {
+	link, err := s.links.FindRenewal(r.Context(), token, browser, s.now())
 	if err != nil {
 		return ""
 	}

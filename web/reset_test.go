@@ -146,6 +146,11 @@ func TestWEB_35_AnExpiredPasswordIsChangedBeforeAnythingElse(t *testing.T) {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
+	thief := s.browser()
+	stolen := url.Values{"password": {otherPassword}, "renewal": {hiddenValue(page.body, "renewal")}}
+	if a := thief.submit(thief.get(s.issuer+"/login"), s.issuer+"/login/password", stolen); a.status != http.StatusUnprocessableEntity || thief.signedIn() {
+		t.Errorf("in another browser: %d", a.status)
+	}
 	a := alice.submit(page, s.issuer+"/login/password", url.Values{"password": {otherPassword}})
 	if a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/consent?request=") {
 		t.Fatalf("the authorization does not go on: %d %s", a.status, a.header.Get("Location"))
@@ -183,7 +188,7 @@ func TestAnInvitationMakesAnAccountAndSignsIn(t *testing.T) {
 	// What the form says of address and role counts for nothing.
 	a := carl.submit(page, link, url.Values{"name": {"Carl C."}, "password": {otherPassword}, "email": {"evil@example.com"}, "role": {"admin"}})
 
-	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/" || !carl.signedIn() {
+	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/account" || !carl.signedIn() {
 		t.Fatalf("%d %s", a.status, a.header.Get("Location"))
 	}
 	p, err := s.people.Find(context.Background(), "carl@example.com")

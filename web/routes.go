@@ -59,8 +59,13 @@ func (s *Server) routes() http.Handler {
 		mux.Handle(path, s.methodNotAllowed(methods+"POST", s.pageMethodNotAllowed))
 	}
 	form("/login", inAuthorization(s.showLogin), inAuthorization(s.login))
+	form("/login/passkey", inAuthorization(s.showLogin), inAuthorization(s.loginByPasskey))
 	form("/login/continue", nil, inAuthorization(s.continueLogin))
 	form("/login/password", nil, inAuthorization(s.renewPassword))
+	form("/login/second", inAuthorization(s.showSecond), inAuthorization(s.second))
+	form("/login/step-up", nil, inAuthorization(s.stepUp))
+	form("/login/enrol", inAuthorization(s.showEnrol), inAuthorization(s.enrol))
+	form("/confirm", s.showConfirm, s.confirm)
 	form("/consent", inAuthorization(s.showConsent), inAuthorization(s.consent))
 	form("/logout", s.showLogout, s.logout)
 	form("/setup", s.showSetup, s.setUp)
@@ -69,11 +74,19 @@ func (s *Server) routes() http.Handler {
 	form("/reset/{token}", s.showReset, s.reset)
 	page("GET /reset", s.showPasswordSet)
 
+	// Pages that ask for a mail, and that its links lead to. Without a mail server there are none.
+	form("/forgot", s.showForgot, s.forgot)
+	page("GET /forgot/sent", s.showForgotSent)
+	form("/signup", s.showSignUp, s.signUp)
+	page("GET /signup/sent", s.showSignUpSent)
+	form("/signup/{token}", inAuthorization(s.showFinishSignUp), inAuthorization(s.finishSignUp))
+
 	// Pages for admins, each below /admin and nobody else's.
 	area := newAdminArea(s, page)
 	s.adminOverview(area)
 	s.adminRehearsal(area)
 	s.adminPeople(area)
+	s.adminGroups(area)
 	s.adminRefusals(area)
 	s.adminAudit(area)
 	s.adminSettings(area)
@@ -83,13 +96,24 @@ func (s *Server) routes() http.Handler {
 	s.adminClients(area)
 	s.adminGrants(area)
 
+	// Pages of somebody's own account, each below /account and about nobody else.
+	own := newAccountArea(s, page)
+	s.accountApps(own)
+	s.accountSessions(own)
+	s.accountSecurity(own)
+	s.accountPasskeys(own)
+	s.accountEmail(own)
+	s.accountActivity(own)
+	s.accountProfile(own)
+	page("GET /goodbye", s.showGoodbye)
+
 	page("GET /{$}", s.home)
 	page("GET /docs", s.docsHome)
 	page("GET /docs/{name}", s.docsPage)
 	mux.HandleFunc("GET /favicon.ico", s.favicon)
 	mux.HandleFunc("/", s.notFound)
 
-	return s.identify(s.protect(s.access(s.mount(mux))))
+	return s.identify(s.protect(s.access(s.mount(routed(mux)))))
 }
 
 // document is something that everybody may read.
@@ -121,7 +145,19 @@ func (s *Server) mount(mux http.Handler) http.Handler {
 	s.document(root, "/healthz", s.healthz)
 	s.document(root, "/readyz", s.readyz)
 	root.HandleFunc("/", s.notFound)
-	return s.refuse(root)
+	return s.refuse(routed(root))
+}
+
+// routed notes which route a request took, for whoever counts.
+func routed(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if q := requestOf(r); q.route == "" { // the innermost knows best
+				q.route = r.Pattern
+			}
+		}()
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // refuse answers what no route should see: TRACE and CONNECT, and paths that ServeMux would redirect to their clean form

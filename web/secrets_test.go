@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -149,6 +150,7 @@ func noSecretsAnywhere(t *testing.T) {
 	crawl(s)
 	everythingWithTokens(t, s)
 	misplaced(s, secrets)
+	secondFactors(s, secrets)
 	if err := s.people.SetPassword(context.Background(), s.person["U2"].ID, "quartz-lantern-meadow-41", by, s.clock.Wall()); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +162,7 @@ func noSecretsAnywhere(t *testing.T) {
 		kinds[kind]++
 	}
 	t.Logf("%d secrets: %v", len(secrets), kinds)
-	for _, kind := range []string{"cookie", "code", "refresh_token", "access_token", "id_token", "client secret", "code_verifier", "password", "form token", "Authorization header"} {
+	for _, kind := range []string{"cookie", "code", "refresh_token", "access_token", "id_token", "client secret", "code_verifier", "password", "form token", "Authorization header", "secret of an app", "recovery code", "unfinished sign-in"} {
 		if kinds[kind] == 0 {
 			t.Errorf("no %s was collected, so none was looked for", kind)
 		}
@@ -186,6 +188,32 @@ func noSecretsAnywhere(t *testing.T) {
 		if strings.Contains(s.log.String(), word) {
 			t.Errorf("the log holds %q", word)
 		}
+	}
+}
+
+// secondFactors adds an authenticator app, and signs in with it and with a recovery code.
+func secondFactors(s *site, secrets ledger) {
+	b := s.browser()
+	b.signIn("U2")
+	page := b.get("/account/security/totp")
+	app := s.scan(page)
+	secrets.add("secret of an app", app.secret)
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(app.secret)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	secrets.add("secret of an app", string(raw))
+	codes := recoveryCodes(b.submit(page, "/account/security/totp", url.Values{"code": {app.code(0)}}))
+	for _, code := range codes {
+		secrets.add("recovery code", code)
+		secrets.add("recovery code", strings.ToUpper(strings.ReplaceAll(code, "-", "")))
+	}
+	for _, code := range []string{app.code(1), codes[0], codes[0], "wrong-code-0000-0000"} {
+		other := s.browser()
+		a := other.password(other.get(s.issuer+"/login"), "U2")
+		step, _ := url.Parse(a.header.Get("Location"))
+		secrets.add("unfinished sign-in", step.Query().Get("step"))
+		other.second(other.wantStep(a, "/login/second"), code)
 	}
 }
 
@@ -286,6 +314,8 @@ func logInjection(t *testing.T) {
 		if refused := (*oauth.Error)(nil); err != nil && !errors.As(err, &refused) {
 			t.Fatal(err)
 		}
+		s.rename("CX", "n"+name)
+		s.change("CX", func(c *oauth.Client) { c.Name = "Client CX" }) // the event holds the name from before
 		b := s.browser()
 		s.attempt(b, text, text)
 		page := b.get(s.issuer + "/login")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"regrant/app/account"
+	"regrant/app/mail"
 	"regrant/app/oauth"
 	"regrant/web/view"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	Log            *slog.Logger
 	Now            func() time.Time    // nil: time.Now
 	Store          Store               // for the pages of admins
+	Mail           *mail.Post          // nil, or one that is not open: no mails, and nothing that needs them is offered
+	MailServer     string              // through which they go, for the page of settings
 	Rehearsal      oauth.OpenRehearsal // gives a store to try a policy in; nil: policies cannot be tried
 
 	// What the page of settings shows and nobody can change there.
@@ -34,6 +37,7 @@ type Config struct {
 	DatabaseFile string
 	TLS          bool      // this process speaks TLS itself
 	Environment  []Setting // what it was told at its start
+	Backups      Backups
 }
 
 // Server answers every request.
@@ -44,12 +48,12 @@ type Server struct {
 	oauth      *oauth.Server
 	people     *account.People
 	links      *account.Links
+	passkeys   *account.Passkeys
+	groups     *account.Groups
 	sessions   *sessions
 	store      Store
 	site       *siteSettings
 	ready      *recent[error]
-	catalogue  *view.Catalogue
-	docs       *docs
 	origins    *recent[[]string]
 	failures   *failureBudget
 	log        *slog.Logger
@@ -74,15 +78,13 @@ func New(cfg Config, engine *oauth.Server, people *account.People, store Session
 		return nil, errors.New("web.New: no store")
 	}
 	s := &Server{
-		store: cfg.Store, links: account.NewLinks(people, cfg.Store, cfg.Issuer),
+		store: cfg.Store, links: account.NewLinks(people, cfg.Store, cfg.Issuer), passkeys: account.NewPasskeys(people, cfg.Store, cfg.Issuer), groups: account.NewGroups(cfg.Store),
 		cfg: cfg, base: strings.TrimSuffix(issuer.EscapedPath(), "/"), secure: issuer.Scheme == "https", oauth: engine, people: people,
-		ready: readiness(ready), origins: publicOrigins(engine), catalogue: view.NewCatalogue(), log: cfg.Log, failures: newFailureBudget(), counters: newCounters(),
+		ready: readiness(ready), origins: publicOrigins(engine), log: cfg.Log, failures: newFailureBudget(), counters: newCounters(),
 	}
 	s.sessions = newSessions(issuer, store, cfg.Now)
 	s.site = newSiteSettings(cfg.Store)
-	if s.docs, err = loadDocs(); err != nil {
-		return nil, err
-	}
+	go func() { _, _ = view.TheCatalogue(), theDocs() }() // they are wanted soon, but not by programs
 	s.handler = s.routes()
 	return s, nil
 }

@@ -29,7 +29,7 @@ type sessions struct {
 func newSessions(issuer *url.URL, store SessionStore, now func() time.Time) *sessions {
 	m := scs.New()
 	m.Store, m.Codec, m.HashTokenInStore = store, account.SessionCodec{}, true
-	_, m.Lifetime = account.RolePerson.Lifetime() // the store shortens it for other roles
+	_, m.Lifetime = account.RolePerson.Lifetime(true) // the store shortens it for other roles
 	return &sessions{manager: m, cookies: newCookies(issuer), now: now}
 }
 
@@ -76,8 +76,11 @@ func (s *sessions) begin(w http.ResponseWriter, r *http.Request, session account
 	if err != nil {
 		return session, err
 	}
-	_, absolute := role.Lifetime()
-	s.cookies.write(w, s.cookies.session, token, absolute)
+	var lifetime time.Duration // ends with the browser
+	if session.Stay && role.MayStay() {
+		_, lifetime = role.Lifetime(true)
+	}
+	s.cookies.write(w, s.cookies.session, token, lifetime)
 	return session, nil
 }
 

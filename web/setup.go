@@ -25,7 +25,7 @@ func (s *Server) setupPage(w http.ResponseWriter, r *http.Request) view.Setup {
 // setUp makes the first admin and signs them in.
 func (s *Server) setUp(w http.ResponseWriter, r *http.Request) {
 	n := account.NewPerson{Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email"), Password: r.PostForm.Get("password")}
-	signedIn, err := s.links.SetUp(r.Context(), r.PathValue("token"), n, originOf(r), s.now())
+	signedIn, err := s.links.SetUp(r.Context(), r.PathValue("token"), n, s.device(w, r), originOf(r), s.now())
 	if wrong, ok := s.typedWrong(r, err); ok {
 		page := s.setupPage(w, r)
 		page.Name, page.Email = n.Name, n.Email

@@ -30,8 +30,10 @@ type site struct {
 	t      testing.TB
 	issuer string
 	path   string // of the database file
+	master *db.MasterKey
 	db     *db.DB
 	engine *oauth.Server
+	server *web.Server
 	people *account.People
 	clock  *fakeClock
 	log    *lockedBuffer
@@ -45,7 +47,11 @@ type siteOptions struct {
 	issuer string                        // default https://as.test
 	store  func(oauth.Store) oauth.Store // wraps the store that the engine sees
 	config func(*web.Config)
-	time   oauth.TimeSource // default: the site's own fake clock
+	time   oauth.TimeSource       // default: the site's own fake clock
+	cost   account.Cost           // of a password's hash; default next to nothing
+	trace  func(statement string) // is told of each statement
+	master *db.MasterKey          // of a database that is sealed from its first key on
+	queue  int                    // how many may wait for their password to be looked at; default as in production
 }
 
 // newSite starts a server with the fixtures of requirements.md part 0.
@@ -59,12 +65,12 @@ func newSite(t testing.TB, options ...siteOptions) *site {
 		o.issuer = "https://as.test"
 	}
 	s := &site{
-		t: t, issuer: o.issuer, path: filepath.Join(t.TempDir(), "regrant.db"), clock: newFakeClock(), log: &lockedBuffer{},
+		t: t, issuer: o.issuer, path: filepath.Join(t.TempDir(), "regrant.db"), master: o.master, clock: newFakeClock(), log: &lockedBuffer{},
 		secret: map[string]string{}, person: map[string]account.Person{},
 	}
 	ctx := context.Background()
 	var err error
-	if s.db, err = db.Open(ctx, s.path, db.Options{Server: true}); err != nil {
+	if s.db, err = db.Open(ctx, s.path, db.Options{Server: true, Trace: o.trace, MasterKey: s.master}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.db.Close() })
@@ -80,12 +86,15 @@ func newSite(t testing.TB, options ...siteOptions) *site {
 	if s.engine, err = oauth.New(ctx, oauth.Config{Issuer: o.issuer, Time: source, Alarm: log.Warn}, store); err != nil {
 		t.Fatal(err)
 	}
-	// Cheap hashes: what a password costs is tested where passwords are.
-	hasher, err := account.NewHasher(account.HasherOptions{Cost: account.Cost{Memory: 64, Iterations: 1, Lanes: 1}, Parallel: 2})
+	if o.cost == (account.Cost{}) {
+		// Cheap hashes: what a password costs is tested where passwords are.
+		o.cost = account.Cost{Memory: 64, Iterations: 1, Lanes: 1}
+	}
+	hasher, err := account.NewHasher(account.HasherOptions{Cost: o.cost, Parallel: 2, Waiting: o.queue})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.people = account.New(s.db, hasher, account.Options{})
+	s.people = account.New(s.db, hasher, account.Options{Now: s.clock.Wall})
 	config := web.Config{Issuer: o.issuer, Log: log, Now: s.clock.Wall, Store: s.db, Rehearsal: db.OpenRehearsal}
 	if o.config != nil {
 		o.config(&config)
@@ -94,6 +103,7 @@ func newSite(t testing.TB, options ...siteOptions) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.server = handler
 	server := httptest.NewTLSServer(handler)
 	t.Cleanup(server.Close)
 	transport := server.Client().Transport.(*http.Transport)
@@ -116,7 +126,7 @@ func (s *site) fixtures() {
 	s.addPerson("U2", "bob@example.com", "Bob Baker")
 	s.addAPI("RS", "https://api.test/", "read", "write")
 	s.addAPI("RS2", "https://other.test/v1", "list")
-	scope := oauth.Scope{"openid", "profile", "email", "offline_access", "read", "write", "list"}
+	scope := oauth.Scope{"openid", "profile", "email", "groups", "offline_access", "read", "write", "list"}
 	all := []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken}
 	s.addClient("CB", oauth.Client{AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://app.test/cb"}, Scope: scope, GrantTypes: append(all, oauth.GrantClientCredentials)})
 	s.addClient("CP", oauth.Client{AuthMethod: oauth.AuthPost, RedirectURIs: []string{"https://post.test/cb"}, Scope: scope})
@@ -165,6 +175,19 @@ func (s *site) addClient(id string, c oauth.Client) {
 func (s *site) change(id string, change func(*oauth.Client)) {
 	s.t.Helper()
 	_, err := oauth.ChangeClient(context.Background(), s.db, id, func(c *oauth.Client) error { change(c); return nil }, s.clock.Wall(), by)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// rename gives a client a name past the rule for names, as a database may hold from before there was one.
+func (s *site) rename(id, name string) {
+	s.t.Helper()
+	c, err := s.db.Client(context.Background(), id)
+	if err == nil {
+		c.Name = name
+		err = s.db.UpdateClient(context.Background(), c, audit.Event{At: s.clock.Wall(), Kind: audit.ClientUpdated, Origin: by, ClientID: id, Result: "ok"})
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}

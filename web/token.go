@@ -29,7 +29,6 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		s.writeOAuthError(w, r, err)
 		return
 	}
-	s.counters.issued(form.Get("grant_type"))
 	writeJSON(w, http.StatusOK, response)
 }
 

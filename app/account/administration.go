@@ -14,18 +14,19 @@ var ErrLastAdmin = errors.New("account: the person is the last admin who can sig
 // ErrUnchanged says that what is asked for is so already.
 var ErrUnchanged = errors.New("account: it is so already")
 
-// ChangeRole makes a person an admin, or an admin a person, and ends their sessions, so that none outlives the role it was
-// made for. Links that they made die with the right to make them. Errors: [ErrNotFound], [ErrUnchanged], [ErrLastAdmin].
+// ChangeRole gives a person another role and ends their sessions, so that none outlives the role it was made for. Links that
+// they made die with the right to make them. Errors: [InvalidError], [ErrNotFound], [ErrUnchanged], [ErrLastAdmin], and
+// [ErrChanged] when the role was changed by somebody else at this moment.
 func (p *People) ChangeRole(ctx context.Context, id string, role Role, o audit.Origin, now time.Time) error {
 	if _, err := ParseRole(string(role)); err != nil {
 		return err
 	}
-	before := RolePerson
-	if role == RolePerson {
-		before = RoleAdmin
+	person, err := p.Find(ctx, id)
+	if err != nil {
+		return err
 	}
-	e := event(audit.PersonRoleChanged, id, o, now, "before", string(before), "after", string(role))
-	return p.store.ChangeRole(ctx, id, role, e)
+	e := event(audit.PersonRoleChanged, person.ID, o, now, "before", string(person.Role), "after", string(role))
+	return p.store.ChangeRole(ctx, person.ID, person.Role, role, e)
 }
 
 // ExpirePassword makes a person choose another password at the next sign-in, before any session begins, and ends the

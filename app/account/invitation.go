@@ -52,9 +52,9 @@ func (l *Links) WithdrawInvitation(ctx context.Context, id string, o audit.Origi
 }
 
 // Accept makes the account that an invitation promises, with the name and the password that the person chose, and signs
-// them in. The address is not verified by it: the link came by a way that this server does not know. Of any number of
+// them in; [UnfinishedError] says that the account is made and that they have to add a second factor first. The address is not verified by it: the link came by a way that this server does not know. Of any number of
 // callers one succeeds. Errors: [ErrLinkOver], [InvalidError], [PasswordError], [ErrEmailTaken], [ErrBusy].
-func (l *Links) Accept(ctx context.Context, token, name, password string, o audit.Origin, now time.Time) (*SignedIn, error) {
+func (l *Links) Accept(ctx context.Context, token, name, password string, c Course, device string, o audit.Origin, now time.Time) (*SignedIn, error) {
 	link, err := l.Find(ctx, LinkInvite, token, now)
 	if err != nil {
 		return nil, err
@@ -65,8 +65,13 @@ func (l *Links) Accept(ctx context.Context, token, name, password string, o audi
 	}
 	o.Actor, o.ActorID = audit.ByPerson, person.ID
 	e := created(person, o, now, "by", "invitation", "link", link.ID, "invited_by", link.CreatedBy)
-	if err := l.store.CreateInvited(ctx, hashLink(token), person, e, signedInBy(LinkInvite, person.ID, o, now)); err != nil {
+	amr := []string{AMRPassword}
+	unfinished, missing := l.people.pause(person, Factors{}, amr, c, person.CreatedAt)
+	if err := l.store.CreateInvited(ctx, LinkInvite, hashLink(token), person, unfinished, device, e, signedInBy(LinkInvite, person.ID, amr, missing, o, now)); err != nil {
 		return nil, err
 	}
-	return justSignedIn(person, now), nil
+	if missing != nil {
+		return nil, missing
+	}
+	return signedIn(person, amr, c.Stay, now), nil
 }

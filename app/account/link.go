@@ -23,8 +23,10 @@ const (
 	LinkSetup  LinkKind = "setup"  // become the first admin
 	LinkInvite LinkKind = "invite" // get an account with the address that it names
 	LinkReset  LinkKind = "reset"  // choose another password without knowing the old one
-	// LinkRenewal is what a sign-in gives instead of a session when the password has to be changed. It stays in the
-	// browser that signed in: nobody sends it.
+	LinkSignUp LinkKind = "signup" // get an account with the address that it was sent to
+	LinkEmail  LinkKind = "email"  // give one's account the address that it was sent to
+	// LinkRenewal is what a sign-in gives instead of a session when the password has to be changed. Nobody sends it, and it is
+	// good in the browser that signed in only.
 	LinkRenewal LinkKind = "renewal"
 )
 
@@ -37,23 +39,32 @@ func (k LinkKind) Lifetime() time.Duration {
 		return 30 * time.Minute
 	case LinkRenewal:
 		return 10 * time.Minute
+	case LinkSignUp, LinkEmail:
+		return 24 * time.Hour
 	}
 	return time.Hour
 }
 
 // path is where the link leads, below the issuer.
-func (k LinkKind) path() string { return "/" + string(k) + "/" }
+func (k LinkKind) path() string {
+	if k == LinkEmail {
+		return "/account/email/" // for a person who is signed in
+	}
+	return "/" + string(k) + "/"
+}
 
 // Link lets whoever holds its token do one thing once. The token is known to them alone; the store knows its hash. Times
 // are UTC in microseconds.
 type Link struct {
 	ID        string // public: names the link on pages and in the log
 	Kind      LinkKind
-	PersonID  string // of LinkReset and LinkRenewal: whose password
-	Email     string // of LinkInvite, canonical
-	Name      string // of LinkInvite, may be empty
-	Role      Role   // of LinkInvite
-	CreatedBy string // id of the admin who made it; empty for the server and the command line
+	PersonID  string   // of LinkReset and LinkRenewal: whose password; of LinkEmail: whose address
+	Email     string   // of LinkInvite, LinkSignUp and LinkEmail, canonical
+	Name      string   // of LinkInvite, may be empty
+	Role      Role     // of LinkInvite and LinkSignUp
+	AMR       []string // of LinkRenewal: the factors that were shown before
+	Browser   []byte   // of LinkRenewal: hash of the browser's own cookie, as in [Course]
+	CreatedBy string   // id of the admin who made it; empty for the server and the command line
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
@@ -67,7 +78,8 @@ var ErrHasAdmin = errors.New("account: there is an admin already")
 // LinkStore is what [Links] need of a database, with the promises of [Store].
 type LinkStore interface {
 	// PutLink adds a link under the hash of its token. Those of its kind that it takes the place of die in the same
-	// transaction: for setup all, for an invitation those to the same address, for a password those of the same person.
+	// transaction: for setup all, for an invitation or a sign-up those to the same address, else those of the same person; a reset
+	// that no admin made takes the place of such ones only.
 	// [ErrHasAdmin] for setup once there is an admin; [ErrEmailTaken]; [ErrNotFound] if PersonID names nobody who may sign in.
 	PutLink(ctx context.Context, l Link, hash []byte, e audit.Event) error
 	// LinkByHash gives a link of that kind that can be used now; it changes nothing. [ErrLinkOver].
@@ -79,13 +91,21 @@ type LinkStore interface {
 
 	// CreateFirstAdmin uses up a setup link and adds the person. Of any number of callers, with one link or several, one
 	// succeeds: the others get [ErrHasAdmin] or [ErrLinkOver], and nothing has changed.
-	CreateFirstAdmin(ctx context.Context, hash []byte, p Person, events ...audit.Event) error
-	// CreateInvited uses up an invitation and adds the person. Of any number of callers one succeeds; [ErrLinkOver],
+	// The device, if any, is remembered as one that they have signed in with; the last event is that sign-in.
+	CreateFirstAdmin(ctx context.Context, hash []byte, p Person, device string, events ...audit.Event) error
+	// CreateInvited uses up an invitation or a link to sign up and adds the person, and keeps what waits for a second factor
+	// (nil: nothing, and the device is remembered as by CreateFirstAdmin). Of any number of callers one succeeds; [ErrLinkOver],
 	// [ErrEmailTaken].
-	CreateInvited(ctx context.Context, hash []byte, p Person, events ...audit.Event) error
-	// ResetByLink uses up a link of that kind and does for its person what [Store].ResetPassword does. Of any number of
-	// callers one succeeds; [ErrLinkOver], also if the person was disabled or deleted meanwhile.
-	ResetByLink(ctx context.Context, kind LinkKind, hash []byte, passwordHash string, g Guess, e audit.Event, more ...audit.Event) error
+	CreateInvited(ctx context.Context, kind LinkKind, hash []byte, p Person, u *Unfinished, device string, events ...audit.Event) error
+	// ChangeEmail uses up a link of LinkEmail, gives the person of the event its address as a verified one, and deletes the
+	// other links of theirs. The address that they had is remembered beside the event until it was told of the change. Of any
+	// number of callers one succeeds; [ErrLinkOver], also if the link is not of that person or they were disabled meanwhile;
+	// [ErrEmailTaken].
+	ChangeEmail(ctx context.Context, hash []byte, e audit.Event) error
+	// ResetByLink uses up a link of that kind and does for its person what [Store].ResetPassword does, and keeps what waits
+	// for a second factor (nil: nothing, and a renewal remembers the device as CreateFirstAdmin does). Of any number of callers
+	// one succeeds; [ErrLinkOver], also if the person was disabled or deleted meanwhile.
+	ResetByLink(ctx context.Context, kind LinkKind, hash []byte, passwordHash string, g Guess, u *Unfinished, device string, e audit.Event, more ...audit.Event) error
 }
 
 // Links makes links that let somebody in once, and lets them in.
@@ -146,4 +166,16 @@ func (l *Links) Find(ctx context.Context, kind LinkKind, token string, now time.
 		return Link{}, ErrLinkOver
 	}
 	return l.store.LinkByHash(ctx, kind, hashLink(token), now)
+}
+
+// StillGood says whether an invitation or a link to choose another password, as somebody was given it, can be used: [ErrLinkOver].
+func (l *Links) StillGood(ctx context.Context, address string, now time.Time) error {
+	for _, kind := range []LinkKind{LinkInvite, LinkReset} {
+		if token, found := strings.CutPrefix(address, l.address(kind, "")); found {
+			token, _, _ = strings.Cut(token, "?")
+			_, err := l.Find(ctx, kind, token, now)
+			return err
+		}
+	}
+	return ErrLinkOver
 }

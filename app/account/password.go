@@ -6,8 +6,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ccojocar/zxcvbn-go"
 	"golang.org/x/text/unicode/norm"
+
+	"regrant/app/account/zxcvbn"
 )
 
 // Lengths of a password in Unicode code points of its NFC form. 15 is NIST SP 800-63B-4 §3.1.1.2 for a password that is the
@@ -73,8 +74,8 @@ func CheckPassword(password string, words ...string) error {
 	case isRepeated(password):
 		return &PasswordError{Key: "password.guessable"}
 	}
-	// zxcvbn's time grows with the third power of the length: 1 000 characters take 20 s.
-	if zxcvbn.PasswordStrength(firstRunes(password, 72), words).Score < 3 {
+	// Its time grows with the third power of the length: 1 000 characters take 20 s.
+	if zxcvbn.Score(firstRunes(password, 72), words) < 3 {
 		return &PasswordError{Key: "password.guessable"}
 	}
 	return nil

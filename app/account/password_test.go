@@ -3,12 +3,15 @@ package account
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
 )
 
 // refusal is the key of the reason for which a password may not be chosen, empty if it may.
@@ -31,6 +34,20 @@ func refusal(t testing.TB, password string, words ...string) string {
 func TestRequirements(t *testing.T) {
 	// 14 characters that follow no pattern, to be made longer.
 	const odd = "kV9#tz Wq4!rLm"
+
+	t.Run("WEB-33 the hash for accounts that do not exist is one of nobody's password, at the cost of all", func(t *testing.T) {
+		h, err := NewHasher(HasherOptions{Cost: Cost{Memory: 64, Iterations: 1, Lanes: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		params, salt, key, err := argon2id.DecodeHash(h.dummy)
+		if err != nil || *params != h.params || len(salt) != 16 || len(key) != 32 || h.dummy == h.nobodys() {
+			t.Errorf("%s: %+v %v", h.dummy, params, err)
+		}
+		if _, err := NewHasher(HasherOptions{Cost: Cost{Memory: 64, Lanes: 1}}); err == nil {
+			t.Error("a hash in no round is no hash")
+		}
+	})
 
 	t.Run("WEB-30 lengths count code points", func(t *testing.T) {
 		long := strings.Repeat("kV9#tz Wq4!rLmx7 ", 16)
@@ -68,7 +85,7 @@ func TestRequirements(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		turn, err := h.enter(t.Context())
+		turn, err := h.enter(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,19 +107,19 @@ func TestRequirements(t *testing.T) {
 			if err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=64,t=1,p=1$") {
 				t.Fatal(hash, err)
 			}
-			got, stale, err := turn.check(c.typed, hash)
+			got, stale, err := turn.check(c.typed, hash, "")
 			if got != c.want || stale || err != nil {
 				t.Errorf("%.20q typed for %.20q: %v, %v, %v", c.typed, c.chosen, got, stale, err)
 			}
 		}
-		if match, _, err := turn.check("", ""); match || err != nil {
+		if match, _, err := turn.check("", "", ""); match || err != nil {
 			t.Error("a person without a password was let in", err)
 		}
-		if match, _, err := turn.check("x", "$2a$10$bcrypt"); match || err == nil {
+		if match, _, err := turn.check("x", "$2a$10$bcrypt", ""); match || err == nil {
 			t.Error("a hash that cannot be read is a verdict")
 		}
 		for _, cost := range []string{"m=64,t=0,p=1", "m=64,t=1,p=0", "m=4000000000,t=1,p=1", "m=64,t=4000000000,p=1"} {
-			_, _, err := turn.check("x", "$argon2id$v=19$"+cost+"$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+			_, _, err := turn.check("x", "$argon2id$v=19$"+cost+"$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "")
 			if err == nil {
 				t.Errorf("%s was computed", cost)
 			}
@@ -176,7 +193,7 @@ func TestHasher(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				turn, err := h.enter(context.Background())
+				turn, err := h.enter(context.Background(), false)
 				if errors.Is(err, ErrBusy) {
 					busy.Add(1)
 					return
@@ -189,7 +206,7 @@ func TestHasher(t *testing.T) {
 				n := running.Add(1)
 				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 				}
-				_, _, _ = turn.check("x", "")
+				_, _, _ = turn.check("x", "", "")
 				running.Add(-1)
 				done.Add(1)
 			})
@@ -205,19 +222,19 @@ func TestHasher(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first, err := h.enter(t.Context())
+		first, err := h.enter(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-			if _, err := h.enter(ctx); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrBusy) {
+			if _, err := h.enter(ctx, false); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrBusy) {
 				t.Fatalf("got %v", err)
 			}
 			cancel()
 		}
 		first.leave()
-		second, err := h.enter(t.Context())
+		second, err := h.enter(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +246,7 @@ func TestHasher(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		turn, err := h.enter(t.Context())
+		turn, err := h.enter(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,26 +255,40 @@ func TestHasher(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		memory := func(hash string) uint64 {
-			r := testing.Benchmark(func(b *testing.B) {
-				for range b.N {
-					_, _, _ = turn.check("wrong", hash)
-				}
-			})
-			return uint64(r.AllocedBytesPerOp()) >> 20
+		old, err := argon2id.CreateHash("x", &argon2id.Params{Memory: 40 * 1024, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if known, unknown := memory(hash), memory(""); known != unknown || known < 16 {
-			t.Errorf("%d MiB for a known account, %d for an unknown one", known, unknown)
+		memory := func(hash, like string) uint64 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			match, _, err := turn.check("x", hash, like)
+			runtime.ReadMemStats(&after)
+			if err != nil || match && hash == "" {
+				t.Error(match, err)
+			}
+			return (after.TotalAlloc - before.TotalAlloc) >> 20
+		}
+		for _, c := range []struct {
+			hash, like string
+			want       uint64 // MiB
+		}{
+			{hash, "", 16}, {"", hash, 16}, {"", "", 16}, {"", "damaged", 16}, {"", "$argon2id$v=19$m=4000000000,t=1,p=1$AAAA$AAAA", 16},
+			{old, "", 40}, {"", old, 40}, // as long as people have hashes at the cost of before
+		} {
+			if got := memory(c.hash, c.like); got != c.want {
+				t.Errorf("%q, like %q: %d MiB", c.hash, c.like, got)
+			}
 		}
 	})
 
-	t.Run("the default is 46 MiB, one pass, one lane, and leaves a core", func(t *testing.T) {
+	t.Run("the default is 19 MiB, two passes, one lane, and leaves a core", func(t *testing.T) {
 		h, err := NewHasher(HasherOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.params.Memory != 46*1024 || h.params.Iterations != 1 || h.params.Parallelism != 1 || cap(h.slots) > 4 || cap(h.slots) < 1 {
-			t.Errorf("%+v, %d at a time", h.params, cap(h.slots))
+		if h.params.Memory != 19*1024 || h.params.Iterations != 2 || h.params.Parallelism != 1 || h.turns.free > 4 || h.turns.free < 1 {
+			t.Errorf("%+v, %d at a time", h.params, h.turns.free)
 		}
 	})
 }

@@ -19,12 +19,14 @@ type People struct {
 	hasher *Hasher
 	limits Limits
 	words  []string
+	sealer *Sealer
 }
 
 // Options of [New]. A zero field takes its default.
 type Options struct {
-	Limits       Limits   // of guesses; default [DefaultLimits]
-	ServiceWords []string // what a password must not be made of, besides what belongs to the person: the issuer's host, say
+	Limits       Limits           // of guesses; default [DefaultLimits]
+	Now          func() time.Time // of what happens by itself: a key that is made; nil: time.Now
+	ServiceWords []string         // what a password must not be made of, besides what belongs to the person: the issuer's host, say
 }
 
 // New returns the people in store.
@@ -32,7 +34,10 @@ func New(store Store, hasher *Hasher, o Options) *People {
 	if o.Limits == (Limits{}) {
 		o.Limits = DefaultLimits()
 	}
-	return &People{store: store, hasher: hasher, limits: o.Limits, words: o.ServiceWords}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &People{store: store, hasher: hasher, limits: o.Limits, words: o.ServiceWords, sealer: NewSealer(store, o.Now)}
 }
 
 // NewPerson is what is told of somebody who gets an account.
@@ -218,13 +223,15 @@ type PasswordChange struct {
 	PersonID  string
 	SessionID string // in which the person stands
 	Current   string
+	Proven    bool // for who has no password yet: they have just shown by other means who they are
 	New       string
-	EndOthers bool // end the other sessions and all grants that were not made in this one; the form has it on (T24)
+	Device    string // hash of the browser's, as in [Credentials]; guesses in one of the person's own count apart
+	EndOthers bool   // end the other sessions and all grants that were not made in this one; the form has it on (T24)
 }
 
-// ChangePassword gives the person another password for the current one (WEB-34). Errors: [ErrCredentials] for a wrong
-// current password, which is throttled like a sign-in but apart from it, [ThrottledError], [PasswordError], [ErrBusy],
-// [ErrNotFound], [ErrChanged].
+// ChangePassword gives the person another password for the current one (WEB-34), or a first one to who has none and has proven
+// otherwise who they are. Errors: [ErrCredentials] for a wrong current password, which is throttled like a sign-in but apart from
+// it, [ThrottledError], [PasswordError], [ErrBusy], [ErrNotFound], [ErrChanged].
 func (p *People) ChangePassword(ctx context.Context, c PasswordChange, o audit.Origin, now time.Time) error {
 	person, err := p.Find(ctx, c.PersonID)
 	if err != nil {
@@ -233,24 +240,30 @@ func (p *People) ChangePassword(ctx context.Context, c PasswordChange, o audit.O
 	if err := p.checkChoice(c.New, person); err != nil {
 		return err
 	}
-	// Guesses in a stolen session must not lock the owner out of signing in.
-	g := newGuess(p.limits, person.Email, "", o, now)
-	g.AccountCounter = counterName("change", person.ID)
-	turn, err := p.hasher.enter(ctx)
+	// Guesses in a stolen session must not lock the owner out of signing in, nor out of the change on a device of their own.
+	g := newGuess(p.limits, person.Email, c.Device, o, now)
+	g.AccountCounter = changeCounter(person.ID)
+	if c.Device != "" {
+		g.DeviceCounter = counterName("change-device", person.ID, c.Device)
+	}
+	turn, err := p.hasher.enter(ctx, true)
 	if err != nil {
 		return err
 	}
 	defer turn.leave()
-	counted, err := p.store.CountGuess(ctx, g)
+	guessed, err := p.store.CountGuess(ctx, g)
 	if err != nil {
 		return err
 	}
+	counted := guessed.Person
 	if counted == nil || counted.ID != person.ID {
 		return ErrChanged // deleted, or given another address, since it was found
 	}
-	match, _, err := turn.check(c.Current, counted.PasswordHash)
-	if err != nil {
-		return err
+	match := c.Proven && !counted.HasPassword()
+	if counted.HasPassword() {
+		if match, _, err = turn.check(c.Current, counted.PasswordHash, ""); err != nil {
+			return err
+		}
 	}
 	if !match {
 		e := event(audit.PasswordChanged, person.ID, o, now)
@@ -273,7 +286,7 @@ func (p *People) hash(ctx context.Context, password string, person Person) (stri
 	if err := p.checkChoice(password, person); err != nil {
 		return "", err
 	}
-	turn, err := p.hasher.enter(ctx)
+	turn, err := p.hasher.enter(ctx, true)
 	if err != nil {
 		return "", err
 	}

@@ -14,11 +14,18 @@ import (
 // Role is what a person may do here.
 type Role string
 
-// The roles. An admin may do all that a person may.
+// The roles. An admin and an auditor may do all that a person may.
 const (
-	RolePerson Role = "person"
-	RoleAdmin  Role = "admin"
+	RolePerson  Role = "person"
+	RoleAuditor Role = "auditor" // reads all that admins read, and changes nothing
+	RoleAdmin   Role = "admin"
 )
+
+// Roles gives every role, the least powerful first.
+func Roles() []Role { return []Role{RolePerson, RoleAuditor, RoleAdmin} }
+
+// Reads says whether the role may read the pages of admins.
+func (r Role) Reads() bool { return r == RoleAdmin || r == RoleAuditor }
 
 // Person is one human being with an account. Times are UTC in microseconds.
 type Person struct {
@@ -26,6 +33,8 @@ type Person struct {
 	Email               string     // as [CanonicalEmail] writes it; empty once deleted
 	Name                string     // as the person is called; may be empty
 	Role                Role       //
+	Language            string     // BCP 47 tag of the language for pages and mails; empty: the browser's
+	TimeZone            string     // of [TimeZones], in which times are told; empty: the browser's
 	EmailVerifiedAt     *time.Time // nil: nobody has shown that the address is theirs
 	PasswordHash        string     // argon2id in PHC format; empty: there is no password
 	PasswordChangedAt   *time.Time //
@@ -33,6 +42,7 @@ type Person struct {
 	DisabledAt          *time.Time // cannot sign in, and nothing granted works
 	DeletedAt           *time.Time // only the id is left
 	GrantsRevokedBefore *time.Time // grants made at or before this are dead, also after enabling again
+	SessionsEnded       *time.Time // another one whenever their sessions were ended, so that none begins by a proof of before
 	Version             int64      // raised by each change that anybody who decided on this person must notice
 	CreatedAt           time.Time
 	UpdatedAt           time.Time
@@ -40,6 +50,9 @@ type Person struct {
 
 // Active reports whether the person may sign in and be acted for.
 func (p Person) Active() bool { return p.DisabledAt == nil && p.DeletedAt == nil }
+
+// HasPassword reports whether the person can sign in with a password.
+func (p Person) HasPassword() bool { return p.PasswordHash != "" }
 
 // Errors about people. An error of the store that is none of these is a fault, and never means "no" (GEN-00).
 var (
@@ -52,8 +65,8 @@ var (
 
 // InvalidError says what is wrong with a value that somebody typed. Key is its text in the message catalogue.
 type InvalidError struct {
-	Field string // "email", "name" or "role"
-	Key   string // for example "email.invalid"; a role is not typed but chosen, so "role.unknown" has no text
+	Field string // "email", "name", "role", "language" or "time_zone"
+	Key   string // for example "email.invalid"; what is not typed but chosen, as a role, has none ("role.unknown")
 }
 
 func (e *InvalidError) Error() string { return "account: " + e.Field + " is not acceptable: " + e.Key }
@@ -67,8 +80,24 @@ func CanonicalEmail(s string) string {
 }
 
 // ParseEmail returns the canonical form of s, or an [InvalidError] if it cannot be an address: one @ with something on
-// either side, at most 254 bytes (RFC 5321 §4.5.3.1), no space and no control character. Only a mail that arrives proves more.
+// either side, at most 254 bytes (RFC 5321 §4.5.3.1), no space and no control character, nothing that a mail program would decode
+// (RFC 2047), dots between other characters only, and a domain of labels that neither begin nor end with a hyphen. Only a mail that
+// arrives proves more.
 func ParseEmail(s string) (string, error) {
+	email, err := typedEmail(s)
+	if err != nil {
+		return "", err
+	}
+	local, domain, _ := strings.Cut(email, "@")
+	label := func(l string) bool { return strings.HasPrefix(l, "-") || strings.HasSuffix(l, "-") }
+	if strings.Contains(email, "=?") || slices.Contains(strings.Split(local, "."), "") || slices.ContainsFunc(strings.Split(domain, "."), label) {
+		return "", &InvalidError{Field: "email", Key: "email.invalid"}
+	}
+	return email, nil
+}
+
+// typedEmail is ParseEmail for an address by which somebody is looked up: people keep one that was taken before there were more rules.
+func typedEmail(s string) (string, error) {
 	email := CanonicalEmail(s)
 	local, domain, found := strings.Cut(email, "@")
 	switch {
@@ -97,7 +126,7 @@ func ParseName(s string) (string, error) {
 
 // ParseRole returns the role of that name, or an [InvalidError] if there is none.
 func ParseRole(s string) (Role, error) {
-	if r := Role(s); slices.Contains([]Role{RolePerson, RoleAdmin}, r) {
+	if r := Role(s); slices.Contains(Roles(), r) {
 		return r, nil
 	}
 	return "", &InvalidError{Field: "role", Key: "role.unknown"}

@@ -21,10 +21,14 @@ type Session struct {
 	AuthTime   time.Time `json:"auth_time"` // of the last proof of who it is, OpenID Connect Core §2
 	AMR        []string  `json:"amr"`       // RFC 8176
 	ACR        string    `json:"acr"`
-	IP         string    `json:"ip"`         // at the sign-in
-	UserAgent  string    `json:"user_agent"` // at the sign-in
+	IP         string    `json:"ip"`             // at the sign-in
+	UserAgent  string    `json:"user_agent"`     // at the sign-in
+	Stay       bool      `json:"stay,omitempty"` // signed in after the browser was closed
 	CreatedAt  time.Time `json:"created_at"`
 	LastSeenAt time.Time `json:"last_seen_at"` // to the minute
+
+	// Ended is Person.SessionsEnded as it was when the person was looked at. The session begins only if it still is that.
+	Ended *time.Time `json:"ended,omitempty"`
 }
 
 // Errors about sessions.
@@ -40,19 +44,27 @@ var (
 const TouchEvery = time.Minute
 
 // Lifetime says when a session of someone in this role is over: idle without a request for that long, absolute after its
-// beginning whatever happens (WEB-27). Neither ends a grant.
-func (r Role) Lifetime() (idle, absolute time.Duration) {
-	if r == RoleAdmin {
+// beginning whatever happens (WEB-27). Who asked to stay signed in may rest as long as that; admins may not. Neither ends a grant.
+func (r Role) Lifetime(stay bool) (idle, absolute time.Duration) {
+	if !r.MayStay() {
 		return 30 * time.Minute, 12 * time.Hour
+	}
+	if stay {
+		return 30 * 24 * time.Hour, 30 * 24 * time.Hour
 	}
 	return 12 * time.Hour, 30 * 24 * time.Hour
 }
 
+// MayStay reports whether somebody in this role may stay signed in after the browser was closed: who may see or do more than their
+// own may not.
+func (r Role) MayStay() bool { return !r.Reads() }
+
 // NewSession returns the session that follows a sign-in.
 func NewSession(s *SignedIn, o audit.Origin) Session {
 	return Session{
-		ID: uuid.NewString(), PersonID: s.Person.ID, AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR,
+		ID: uuid.NewString(), PersonID: s.Person.ID, AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR, Stay: s.Stay,
 		IP: o.IP, UserAgent: audit.Clean(o.UserAgent, 400), CreatedAt: s.AuthTime, LastSeenAt: s.AuthTime,
+		Ended: s.Person.SessionsEnded,
 	}
 }
 
@@ -116,7 +128,7 @@ func (p *People) TouchSession(ctx context.Context, s Session, role Role, now tim
 	if now.Sub(s.LastSeenAt) < TouchEvery {
 		return nil
 	}
-	idle, absolute := role.Lifetime()
+	idle, absolute := role.Lifetime(s.Stay)
 	ends := s.CreatedAt.Add(absolute)
 	if t := now.Add(idle); t.Before(ends) {
 		ends = t

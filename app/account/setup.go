@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"regrant/app/audit"
@@ -20,7 +21,7 @@ func (l *Links) Setup(ctx context.Context, o audit.Origin, now time.Time) (addre
 
 // SetUp makes the first admin, who holds the token of a setup link, and signs them in. Of any number of callers one
 // succeeds. Errors: [InvalidError], [PasswordError], [ErrLinkOver], [ErrHasAdmin], [ErrBusy].
-func (l *Links) SetUp(ctx context.Context, token string, n NewPerson, o audit.Origin, now time.Time) (*SignedIn, error) {
+func (l *Links) SetUp(ctx context.Context, token string, n NewPerson, device string, o audit.Origin, now time.Time) (*SignedIn, error) {
 	if _, err := l.Find(ctx, LinkSetup, token, now); err != nil {
 		return nil, err // before any work for somebody without a link
 	}
@@ -31,18 +32,17 @@ func (l *Links) SetUp(ctx context.Context, token string, n NewPerson, o audit.Or
 	}
 	o.Actor, o.ActorID = audit.ByPerson, person.ID
 	e := created(person, o, now, "by", "setup")
-	if err := l.store.CreateFirstAdmin(ctx, hashLink(token), person, e, signedInBy(LinkSetup, person.ID, o, now)); err != nil {
+	if err := l.store.CreateFirstAdmin(ctx, hashLink(token), person, device, e, signedInBy(LinkSetup, person.ID, []string{AMRPassword}, nil, o, now)); err != nil {
 		return nil, err
 	}
-	return justSignedIn(person, now), nil
+	return signedIn(person, []string{AMRPassword}, false, now), nil
 }
 
-// signedInBy is what is written about the sign-in that a link is.
-func signedInBy(kind LinkKind, personID string, o audit.Origin, now time.Time) audit.Event {
-	return event(audit.SignInSucceeded, personID, o, now.UTC().Truncate(time.Microsecond), "amr", AMRPassword, "by", string(kind))
-}
-
-// justSignedIn says that somebody who has just chosen a password has proved to know it.
-func justSignedIn(p Person, now time.Time) *SignedIn {
-	return &SignedIn{Person: p, AuthTime: now.UTC().Truncate(time.Microsecond), AMR: []string{AMRPassword}, ACR: ACRSingleFactor}
+// signedInBy is what is written about the sign-in that a link is, or about the second factor that it still asks for.
+func signedInBy(kind LinkKind, personID string, amr []string, missing *UnfinishedError, o audit.Origin, now time.Time) audit.Event {
+	e := event(audit.SignInSucceeded, personID, o, now.UTC().Truncate(time.Microsecond), "amr", strings.Join(amr, " "), "by", string(kind))
+	if missing != nil {
+		e.Kind = audit.SignInSecondAsked
+	}
+	return e
 }

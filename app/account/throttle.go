@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -32,7 +33,7 @@ type Limits struct {
 	Free       int64         // failures of an account or device before the first delay
 	FirstDelay time.Duration // after that many; doubled by each further failure
 	MaxDelay   time.Duration
-	Hard       int64         // failures in a row before only known devices get in
+	Hard       int64         // failures in a row before only known devices get in; 0: strangers always get a next try
 	PerFailure time.Duration // how much longer an account's failures are remembered for each of them
 
 	AddressBurst int64         // failures of an address at once …
@@ -76,6 +77,12 @@ type Counters struct {
 	KnownDevice              bool // the person has signed in with this device before
 }
 
+// Standing is what becomes of a guess.
+type Standing struct {
+	Wait  time.Duration // how long it must wait; 0 if it may be made now
+	Known bool          // it is counted on a device that the person has signed in with before
+}
+
 // Guess is one try of a password, as the store counts it.
 type Guess struct {
 	Email      string // canonical, empty if it cannot be an address
@@ -86,6 +93,12 @@ type Guess struct {
 	AccountCounter, DeviceCounter, AddressCounter, GlobalCounter string // names of counters; empty: not counted
 }
 
+// Guessed is whom a guess is about.
+type Guessed struct {
+	Person *Person // nil if nobody has the address
+	Like   string  // the hash of somebody else's password when nobody has it: looking at the guess costs what that one costs
+}
+
 func newGuess(l Limits, email, device string, o audit.Origin, now time.Time) Guess {
 	g := Guess{
 		DeviceHash: device, At: now, Limits: l,
@@ -93,7 +106,7 @@ func newGuess(l Limits, email, device string, o audit.Origin, now time.Time) Gue
 		AddressCounter: addressCounter(o.IP),
 		GlobalCounter:  "global",
 	}
-	g.Email, _ = ParseEmail(email)
+	g.Email, _ = typedEmail(email)
 	if device != "" {
 		g.DeviceCounter = counterName("device", CanonicalEmail(email), device)
 	}
@@ -108,6 +121,15 @@ func counterName(kind string, parts ...string) string {
 	}
 	return kind + ":" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
 }
+
+// CountersOf are the names of the counters of a person that only they themselves, by a new password or new factors, or an admin
+// can set back, besides those that are known by their address.
+func CountersOf(personID string) []string {
+	return []string{codeCounter(personID), changeCounter(personID)}
+}
+
+func codeCounter(personID string) string   { return counterName("code", personID) }
+func changeCounter(personID string) string { return counterName("change", personID) }
 
 func addressCounter(ip string) string {
 	addr, err := netip.ParseAddr(ip)
@@ -129,7 +151,15 @@ func addressCounter(ip string) string {
 // known reports whether the guess is counted on its device alone. A device that has used up its own failures is a
 // stranger's again.
 func (l Limits) known(c Counters, now time.Time) bool {
-	return c.KnownDevice && c.Device.alive(now).Failures < l.Hard
+	return c.KnownDevice && !l.hard(c.Device.alive(now))
+}
+
+// hard reports whether a counter has come to its hard end.
+func (l Limits) hard(c Counter) bool { return l.Hard > 0 && c.Failures >= l.Hard }
+
+// Standing returns how a guess stands that is weighed against c.
+func (l Limits) Standing(c Counters, now time.Time) Standing {
+	return Standing{Wait: l.Wait(c, now), Known: l.known(c, now)}
 }
 
 // Wait returns how long this guess must wait, 0 if it may be made now.
@@ -138,7 +168,7 @@ func (l Limits) Wait(c Counters, now time.Time) time.Duration {
 		return l.delay(c.Device.alive(now), l.Free, now)
 	}
 	account := c.Account.alive(now)
-	if account.Failures >= l.Hard {
+	if l.hard(account) {
 		return l.MaxDelay
 	}
 	free, burst := l.Free, l.AddressBurst
@@ -226,10 +256,13 @@ func (l Limits) delay(c Counter, free int64, now time.Time) time.Duration {
 	return max(0, delay-max(0, now.Sub(c.FailedAt)))
 }
 
+// remembered is how many failures make a counter live longer where none are too many.
+const remembered = 100
+
 func (l Limits) fail(c Counter, now time.Time) Counter {
 	c = c.alive(now)
 	n, at := c.Failures+1, latest(now, c.FailedAt)
-	return Counter{Failures: n, FailedAt: at, ExpiresAt: at.Add(time.Duration(min(n, l.Hard)) * l.PerFailure)}
+	return Counter{Failures: n, FailedAt: at, ExpiresAt: at.Add(time.Duration(min(n, cmp.Or(l.Hard, remembered))) * l.PerFailure)}
 }
 
 // bucket returns how long it takes until the bucket has leaked empty. One that the clock has left behind is empty.

@@ -17,12 +17,14 @@ type Kind string
 
 // The kinds of security events.
 const (
-	SignInSucceeded Kind = "sign_in.succeeded"
-	SignInFailed    Kind = "sign_in.failed"
-	SignInThrottled Kind = "sign_in.throttled"
-	SignInConfirmed Kind = "sign_in.confirmed"
-	SignedOut       Kind = "session.signed_out"
-	SessionEnded    Kind = "session.ended"
+	SignInSucceeded   Kind = "sign_in.succeeded"
+	SignInFailed      Kind = "sign_in.failed"
+	SignInThrottled   Kind = "sign_in.throttled"
+	SignInConfirmed   Kind = "sign_in.confirmed"
+	SignInNewDevice   Kind = "sign_in.new_device"
+	SignInSecondAsked Kind = "sign_in.second_factor_asked"
+	SignedOut         Kind = "session.signed_out"
+	SessionEnded      Kind = "session.ended"
 
 	PersonCreated   Kind = "person.created"
 	PersonUpdated   Kind = "person.updated"
@@ -30,6 +32,21 @@ const (
 	PersonEnabled   Kind = "person.enabled"
 	PersonDeleted   Kind = "person.deleted"
 	PasswordChanged Kind = "person.password_changed"
+
+	FactorAdded         Kind = "factor.added"
+	FactorRemoved       Kind = "factor.removed"
+	FactorRenamed       Kind = "factor.renamed"
+	FactorReset         Kind = "factor.reset"
+	RecoveryCodeUsed    Kind = "factor.recovery_code_used"
+	RecoveryCodesMade   Kind = "factor.recovery_codes_made"
+	FactorCopySuspected Kind = "factor.copy_suspected"
+
+	PersonSignedUp   Kind = "person.signed_up"
+	SignUpAsked      Kind = "person.sign_up_asked"
+	ResetAsked       Kind = "person.reset_asked"
+	EmailChangeAsked Kind = "person.email_change_asked"
+	EmailChanged     Kind = "person.email_changed"
+	MailFailed       Kind = "mail.failed"
 
 	PersonRoleChanged    Kind = "person.role_changed"
 	PasswordExpired      Kind = "person.password_expired"
@@ -58,6 +75,7 @@ const (
 
 	GrantCreated     Kind = "grant.created"
 	GrantRevoked     Kind = "grant.revoked"
+	GrantReported    Kind = "grant.reported" // "This wasn't me"
 	GrantBulkRevoked Kind = "grant.bulk_revoked"
 	GrantEvicted     Kind = "grant.evicted"
 	GrantReuse       Kind = "grant.refresh_token_reused"
@@ -74,8 +92,19 @@ const (
 	KeyCreated   Kind = "key.created"
 	KeyRotated   Kind = "key.rotated"
 	KeyDeleted   Kind = "key.deleted"
+	KeysSealed   Kind = "key.sealed"
+	KeysUnsealed Kind = "key.unsealed"
 	ClockStepped Kind = "server.clock_stepped"
 	ClockReset   Kind = "server.clock_reset"
+
+	DatabaseRestored Kind = "server.database_restored" // from a backup; what was after it is lost
+
+	GroupCreated       Kind = "group.created"
+	GroupUpdated       Kind = "group.updated"
+	GroupDeleted       Kind = "group.deleted"
+	GroupMemberAdded   Kind = "group.member_added"
+	GroupMemberRemoved Kind = "group.member_removed"
+	GroupRolesChanged  Kind = "group.roles_changed" // what stands for roles in the claim groups
 
 	SettingsChanged Kind = "settings.changed"
 	LogChecked      Kind = "audit.checked"

@@ -37,16 +37,17 @@ func (e Event) Outcome() Outcome {
 
 // Query chooses events of the log. Zero values choose all.
 type Query struct {
-	Kinds     []Kind // any of them
-	Actor     Actor
-	ActorID   string
-	PersonID  string // the person concerned, or the one who acted
-	ClientID  string
-	GrantID   string
-	RequestID string
-	Outcome   Outcome
-	From, To  time.Time // From is included, To is not
-	Before    int64     // only events with a smaller Seq: the Next of a page before
+	Kinds       []Kind // any of them
+	Actor       Actor
+	ActorID     string
+	PersonID    string // the person concerned, or the one who acted
+	ConcernedID string // the person concerned, whoever acted
+	ClientID    string
+	GrantID     string
+	RequestID   string
+	Outcome     Outcome
+	From, To    time.Time // From is included, To is not
+	Before      int64     // only events with a smaller Seq: the Next of a page before
 }
 
 // Matches says whether the event is one that is asked for.
@@ -56,6 +57,7 @@ func (q Query) Matches(e Event) bool {
 		q.Actor != "" && e.Actor != q.Actor,
 		q.ActorID != "" && e.ActorID != q.ActorID,
 		q.PersonID != "" && e.PersonID != q.PersonID && !e.doneBy(q.PersonID),
+		q.ConcernedID != "" && e.PersonID != q.ConcernedID,
 		q.ClientID != "" && e.ClientID != q.ClientID,
 		q.GrantID != "" && e.GrantID != q.GrantID,
 		q.RequestID != "" && e.RequestID != q.RequestID,

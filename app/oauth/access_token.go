@@ -31,6 +31,7 @@ type AccessToken struct {
 	AuthTime *jwt.NumericDate `json:"auth_time,omitempty"`
 	ACR      string           `json:"acr,omitempty"`
 	AMR      []string         `json:"amr,omitempty"`
+	Groups   []string         `json:"groups,omitzero"`    // RFC 9068 §2.2.3.1; nil: the scope does not ask for it
 	GrantID  string           `json:"grant_id,omitempty"` // absent: the client acts for itself, RFC 6749 §4.4
 }
 
@@ -43,9 +44,10 @@ func (s *Server) mint(c *Client, g *Grant, t target, now time.Time) (token strin
 	if g != nil {
 		claims.Subject, claims.GrantID = g.PersonID, g.ID
 		claims.AuthTime, claims.ACR, claims.AMR = jwt.NewNumericDate(g.AuthTime), g.ACR, g.AMR
+		claims.Groups = inAccessToken(t.groups)
 	}
 	if t.format == FormatOpaque {
-		token, err = s.mintOpaque(claims)
+		token, err = s.mintOpaque(claims, now)
 		return token, claims, err
 	}
 	token, err = s.sign(AlgES256, accessTokenType, claims, now)
@@ -70,21 +72,22 @@ func (s *Server) sign(algorithm, typ string, claims any, now time.Time) (string,
 }
 
 // mintOpaque seals the same claims, so that even the opaque form needs no table.
-func (s *Server) mintOpaque(claims *AccessToken) (string, error) {
+func (s *Server) mintOpaque(claims *AccessToken, now time.Time) (string, error) {
 	plain, err := json.Marshal(claims)
 	if err != nil {
 		return "", err
 	}
 	ring := s.keys()
+	number := ring.at(KeyAccess, now).Number
 	nonce := make([]byte, gcmNonceSize)
 	rand.Read(nonce)
-	sealed := append([]byte{ring.opaque}, nonce...)
-	sealed = ring.access[ring.opaque].Seal(sealed, nonce, plain, []byte(accessTokenPrefix))
+	sealed := append([]byte{number}, nonce...)
+	sealed = ring.access[number].Seal(sealed, nonce, plain, []byte(accessTokenPrefix))
 	return spell(accessTokenPrefix, sealed), nil
 }
 
 // readAccessToken gives the claims of a token that this server issued and that has not expired at now. Whether it was
-// revoked is another question, see [Server.accessTokenAlive]. Of a token that is too old, or from the future, the claims come
+// revoked is another question, see [Server.accessTokenEnded]. Of a token that is too old, or from the future, the claims come
 // with false.
 func (s *Server) readAccessToken(token string, now time.Time) (*AccessToken, bool) {
 	claims, ok := s.openAccessToken(token)
@@ -121,15 +124,21 @@ func (s *Server) openAccessToken(token string) (*AccessToken, bool) {
 	return &claims, s.readJWT(token, accessTokenType, &claims)
 }
 
-// notCompact finds what the compact form does not have (RFC 7515 §7.1) and Go's decoder would skip: line breaks.
-func notCompact(r rune) bool {
-	return r != '.' && r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+// isCompact says whether a JWT has the form of RFC 7515 §7.1: three parts, each spelled in the one way there is.
+func isCompact(raw string) bool {
+	parts := 0
+	for part := range strings.SplitSeq(raw, ".") {
+		if parts++; parts > 3 || !isBase64URL(part) {
+			return false
+		}
+	}
+	return parts == 3
 }
 
 // readJWT reads the claims of a JWT that this server signed as what typ says: an access token under ES256, an ID token under
 // either algorithm. A critical header is refused whatever it asks for (RFC 7515 §4.1.11), since none is understood.
 func (s *Server) readJWT(raw, typ string, claims any) bool {
-	if len(raw) > maxJWTSize || strings.Count(raw, ".") != 2 || strings.ContainsFunc(raw, notCompact) {
+	if len(raw) > maxJWTSize || !isCompact(raw) {
 		return false
 	}
 	algorithms := []jose.SignatureAlgorithm{jose.ES256}

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/url"
-	"slices"
 	"time"
 
 	"regrant/app/audit"
@@ -24,8 +23,10 @@ type Step int
 // The steps, in the order in which they come.
 const (
 	StepSignIn   Step = iota // show the sign-in page
+	StepSecond               // ask who is signed in for another factor, or, where they have none, to sign in and add one
 	StepSelect               // ask whether to go on as who is signed in
 	StepConsent              // show the consent page
+	StepNoAccess             // say that the application is not for this person
 	StepRedirect             // send the browser to Progress.Location
 )
 
@@ -34,7 +35,7 @@ type Progress struct {
 	Step     Step
 	Request  *AuthorizationRequest // pending, unless Step is StepRedirect
 	Client   *Client
-	Owner    *Owner // for StepSelect and StepConsent
+	Owner    *Owner // for StepSecond, StepSelect, StepConsent and StepNoAccess
 	Scope    Scope  // for StepConsent: what is asked for
 	Location string // for StepRedirect
 }
@@ -149,6 +150,24 @@ func (s *Server) decide(ctx context.Context, client *Client, request *Authorizat
 	return progress, s.redirected(&request.Parameters, err)
 }
 
+// GiveUp ends a pending authorization of somebody who may not use the application, and tells it so.
+func (s *Server) GiveUp(ctx context.Context, id string, browserHash []byte, who *SignedIn, by audit.Origin) (*Progress, error) {
+	client, request, err := s.pending(ctx, id, browserHash)
+	if err != nil {
+		return nil, err
+	}
+	progress, err := s.proceed(ctx, client, request, who, by, true)
+	if err != nil || progress.Step != StepNoAccess {
+		return progress, s.remember(PathAuthorize, client, by, s.redirected(&request.Parameters, err))
+	}
+	by.Actor, by.ActorID = audit.ByPerson, who.PersonID
+	event := audit.Event{At: s.clock.Now().Wall, Kind: audit.ConsentDenied, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "no access"}
+	if err := s.store.EndAuthorizationRequest(ctx, request.ID, event); err != nil {
+		return nil, s.redirected(&request.Parameters, endedRequest(err))
+	}
+	return nil, s.redirected(&request.Parameters, because(RuleAccess, refuse(AccessDenied, accessDenied)))
+}
+
 // liveClient gives a client that may begin an authorization.
 func (s *Server) liveClient(ctx context.Context, id string) (*Client, error) {
 	client, err := s.store.Client(ctx, id)
@@ -219,11 +238,27 @@ func (s *Server) proceed(ctx context.Context, client *Client, r *AuthorizationRe
 	if r.HintedPersonID != "" && r.HintedPersonID != owner.ID {
 		return nil, refuse(LoginRequired, "Somebody else has signed in than the one whom the id_token_hint names.")
 	}
-	if len(r.EssentialACR) > 0 && !slices.Contains(r.EssentialACR, who.ACR) {
+	if r.needsSecondFactor(client, owner, who.ACR) {
+		if r.PromptNone {
+			return nil, refuse(LoginRequired, "Another factor has to be shown.")
+		}
+		return &Progress{Step: StepSecond, Request: r, Client: client, Owner: owner}, nil
+	}
+	if len(r.EssentialACR) > 0 && !meetsACR(r.EssentialACR, who.ACR) {
 		return nil, refuse(UnmetAuthentication, "The authentication context that is essential cannot be met.")
 	}
 	if r.PromptSelect && !r.AccountSelected && !r.freshlySignedIn(who) {
 		return &Progress{Step: StepSelect, Request: r, Client: client, Owner: owner}, nil
+	}
+	may, err := s.mayUse(ctx, client.Restricted, owner.ID, client.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case !may && r.PromptNone:
+		return nil, because(RuleAccess, refuse(AccessDenied, accessDenied))
+	case !may:
+		s.noAccess(client, r, owner, by)
+		return &Progress{Step: StepNoAccess, Request: r, Client: client, Owner: owner}, nil
 	}
 	remembered, err := s.store.Consent(ctx, owner.ID, client.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -287,9 +322,11 @@ func (r *AuthorizationRequest) freshlySignedIn(who *SignedIn) bool {
 func (s *Server) issueCode(ctx context.Context, client *Client, r *AuthorizationRequest, who *SignedIn, scope Scope, consent *Consent, event *audit.Event, by audit.Origin, stored bool) (*Progress, error) {
 	now := s.clock.Now()
 	secret, hash := newSecret(codePrefix)
+	authentication := who.Authentication
+	authentication.ACR = r.toldACR(who.ACR)
 	code := &AuthorizationCode{
 		Hash: hash, ClientID: client.ID, PersonID: who.PersonID, SessionID: who.SessionID, RedirectURI: r.RedirectURI, Scope: scope, Resources: r.Resources,
-		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, Authentication: who.Authentication,
+		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, Authentication: authentication,
 		IP: by.IP, UserAgent: by.UserAgent, CreatedAt: now.Wall, ExpiresAt: now.Deadline.Add(CodeLifetime),
 	}
 	requestID := ""

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,7 +49,9 @@ type Parameters struct {
 	PromptSelect    bool
 	MaxAge          *int      // seconds
 	EssentialACR    []string  // one of them must be met; nil: any will do
+	ACRValues       []string  // asked for voluntarily
 	LoginHint       string    // what the sign-in form starts with
+	UILocales       string    // languages that the pages may speak, the most wanted first, separated by spaces
 	HintedPersonID  string    // the subject of id_token_hint
 	AccountSelected bool      // the person has answered prompt=select_account
 	AuthTimeBefore  time.Time // of the session that the request found; zero: nobody was signed in
@@ -139,6 +142,7 @@ func (s *Server) readParameters(q url.Values, client *Client, redirectURI string
 	if p.LoginHint = q.Get("login_hint"); len(p.LoginHint) > 300 {
 		p.LoginHint = ""
 	}
+	p.UILocales = readUILocales(q.Get("ui_locales"))
 	if hint := q.Get("id_token_hint"); hint != "" {
 		subject, err := s.readIDTokenHint(hint)
 		if err != nil {
@@ -147,6 +151,16 @@ func (s *Server) readParameters(q url.Values, client *Client, redirectURI string
 		p.HintedPersonID = subject
 	}
 	return p, nil
+}
+
+const maxUILocales = 10
+
+var localeTag = regexp.MustCompile(`^[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8}){0,4}$`)
+
+// readUILocales keeps what may be language tags (BCP 47). The rest is no error: OpenID Connect Core §3.1.2.1.
+func readUILocales(s string) string {
+	tags := slices.DeleteFunc(strings.Fields(s), func(tag string) bool { return !localeTag.MatchString(tag) })
+	return strings.Join(tags[:min(len(tags), maxUILocales)], " ")
 }
 
 // readPrompt reads prompt and max_age, OpenID Connect Core §3.1.2.1.
@@ -177,6 +191,7 @@ func (p *Parameters) readPrompt(q url.Values) error {
 		seconds = min(seconds, maxMaxAge)
 		p.MaxAge = &seconds
 	}
+	p.ACRValues = readACRValues(q.Get("acr_values"))
 	if claims := q.Get("claims"); claims != "" {
 		return p.readClaims(claims)
 	}

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +22,9 @@ const (
 	// repeatAfter is how long the same refusal of the same grant is not worth another moment or event. Clients have been seen
 	// to present a dead token 189 times in a row.
 	repeatAfter = 10 * time.Minute
+
+	// maxFailuresTold is how many addresses that failed to authenticate as one client in that time are told each by itself.
+	maxFailuresTold = 100
 )
 
 // behind collects what routine traffic leaves to remember, for one write every few seconds.
@@ -28,6 +32,8 @@ type behind struct {
 	mu       sync.Mutex
 	pending  Behind
 	told     map[string]time.Time // refusals that were recorded lately
+	failures map[string]int       // by client, of authentication in the while that began at since
+	since    time.Time
 	refusals refusalBudget
 }
 
@@ -135,33 +141,61 @@ func (b *behind) event(e audit.Event) {
 	}
 }
 
+// firstFailure says whether it is worth an event that an address has failed to authenticate as a client. Whoever has many addresses
+// must not be able to fill the disk (WEB-65): after some, one more is told whenever their number has doubled.
+func (b *behind) firstFailure(clientID, ip string, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := "auth:" + clientID + ip
+	if b.repeatsLocked(key, now) {
+		return false
+	}
+	if passed := now.Sub(b.since); b.failures == nil || passed < 0 || passed >= repeatAfter {
+		b.failures, b.since = map[string]int{}, now
+	}
+	b.failures[clientID]++
+	if n := b.failures[clientID]; n > maxFailuresTold {
+		return bits.OnesCount(uint(n)) == 1
+	}
+	b.noteLocked(key, now)
+	return true
+}
+
 // first says whether key was not seen in the last while, and notes it.
 func (b *behind) first(key string, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if at, ok := b.told[key]; ok && now.Sub(at) < repeatAfter && !now.Before(at) {
+	if b.repeatsLocked(key, now) {
 		return false
 	}
+	b.noteLocked(key, now)
+	return true
+}
+
+func (b *behind) repeatsLocked(key string, now time.Time) bool {
+	at, ok := b.told[key]
+	return ok && now.Sub(at) < repeatAfter && !now.Before(at)
+}
+
+func (b *behind) noteLocked(key string, now time.Time) {
 	if len(b.told) >= maxBehindList {
 		clear(b.told)
 	}
 	b.told[key] = now
-	return true
 }
 
-func (b *behind) flush(ctx context.Context, store Store) error {
+func (b *behind) flush(ctx context.Context, store Store) (wrote bool, err error) {
 	b.mu.Lock()
 	batch := b.pending
 	b.pending = emptyBehind()
 	b.mu.Unlock()
 	if len(batch.Days)+len(batch.Replays)+len(batch.Moments)+len(batch.Events)+len(batch.Refusals)+len(batch.Hours)+len(batch.Clients) == 0 {
-		return nil
+		return false, nil
 	}
-	err := store.WriteBehind(ctx, &batch)
-	if err != nil {
+	if err = store.WriteBehind(ctx, &batch); err != nil {
 		b.restore(batch)
 	}
-	return err
+	return err == nil, err
 }
 
 // restore puts a batch back that could not be written, within the same bounds: the store may fail for hours.

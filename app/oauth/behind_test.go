@@ -47,7 +47,7 @@ func TestAStoreThatFailsForHoursDoesNotFillTheMemory(t *testing.T) {
 			b.event(audit.Event{Kind: audit.ClientAuthFailed})
 			b.replay(s, now, RingEntry{At: now, Kind: RingReplay})
 		}
-		if err := b.flush(t.Context(), behindFails{}); err == nil {
+		if _, err := b.flush(t.Context(), behindFails{}); err == nil {
 			t.Fatal("no fault")
 		}
 	}
@@ -70,5 +70,30 @@ func TestTheReplaysOfAGenerationAreBounded(t *testing.T) { // T3
 	}
 	if !c.add(replayKey{generation: 2}) {
 		t.Error("another generation has a count of its own")
+	}
+}
+
+func TestWEB65FailuresFromManyAddressesAreToldAFewTimes(t *testing.T) {
+	b, now := newBehind(), time.Now()
+	b.first("refused:grant", now)
+
+	told := 0
+	for n := range 1_000_000 {
+		if b.firstFailure("CB", fmt.Sprintf("2001:db8::%x", n), now.Add(time.Duration(n)*time.Microsecond)) {
+			told++
+		}
+	}
+
+	if told != maxFailuresTold+13 { // 128 to 524 288
+		t.Errorf("%d events of a million failures", told)
+	}
+	if b.first("refused:grant", now) {
+		t.Error("they have made the server forget what it had told")
+	}
+	if !b.firstFailure("CX", "203.0.113.9", now) || b.firstFailure("CX", "203.0.113.9", now) {
+		t.Error("another client's failure is not told once")
+	}
+	if later := now.Add(repeatAfter + time.Minute); !b.firstFailure("CB", "2001:db8::1", later) || b.firstFailure("CB", "2001:db8::1", later) {
+		t.Error("a while later it is not told once")
 	}
 }

@@ -6,7 +6,7 @@ const maxClaimsSize = 4 << 10 // bytes
 
 // readClaims reads the claims parameter, OpenID Connect Core §5.5. This server does not offer it (claims come by scope) and
 // ignores it, but for one wish that must not be ignored: an acr that is essential is met, or the authorization fails
-// (OpenID Connect Core §5.5.1.1).
+// (OpenID Connect Core §5.5.1.1). One that is voluntary is as acr_values.
 func (p *Parameters) readClaims(raw string) error {
 	malformed := refuse(InvalidRequest, "The claims parameter is malformed.")
 	var asked map[string]json.RawMessage
@@ -30,12 +30,13 @@ func (p *Parameters) readClaims(raw string) error {
 	if body, there := idToken["acr"]; there && json.Unmarshal(body, &acr) != nil {
 		return malformed
 	}
-	if !acr.Essential {
-		return nil
-	}
-	p.EssentialACR = acr.Values
 	if acr.Value != "" {
-		p.EssentialACR = append(p.EssentialACR, acr.Value)
+		acr.Values = append(acr.Values, acr.Value)
+	}
+	if acr.Essential {
+		p.EssentialACR = acr.Values
+	} else {
+		p.ACRValues = append(p.ACRValues, acr.Values...)
 	}
 	return nil
 }

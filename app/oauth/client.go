@@ -38,9 +38,12 @@ type Client struct {
 	Trusted             bool  // an admin vouches for it: no consent page
 	PKCEWaived          bool  // only for a confidential client, RFC 9700 §2.1.1
 	RedirectURIRequired bool  // OAuth 2.0 behaviour at the token endpoint, RFC 6749 §4.1.3
+	SecondFactor        bool  // people show two factors before an authorization goes on
 	Secret              *ClientSecret
 	OldSecret           *ClientSecret // the one before, until it ends
 	Policy              Policy
+	Restricted          bool    // only members of Groups may use it; with no group nobody may
+	Groups              []Group // in the order of their names; empty unless Restricted
 	DisabledAt          *time.Time
 	GrantsRevokedBefore *time.Time
 	Version             int64 // raised by every change

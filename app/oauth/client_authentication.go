@@ -20,32 +20,58 @@ type ClientCredentials struct {
 var dummySecret = hashSecret("regrant-no-such-client")
 
 // AuthenticateClient gives the client that the credentials prove: exactly by the method that it is registered for.
-// Every failure is one and the same [InvalidClient].
+// Every failure is one and the same [InvalidClient]. A client that another process changed a moment ago may come as it was before;
+// nobody is refused for that.
 func (s *Server) AuthenticateClient(ctx context.Context, credentials ClientCredentials, by audit.Origin) (*Client, error) {
+	client, err := s.store.RecentClient(ctx, credentials.ClientID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return s.authenticate(nil, credentials, by)
+	case err != nil:
+		return nil, fault("read client", err)
+	}
+	if _, why := disproves(client, credentials, s.clock.Now()); why != "" {
+		return s.authenticateNow(ctx, credentials, by)
+	}
+	return client, nil
+}
+
+// authenticateNow is [Server.AuthenticateClient] by what is stored at this moment.
+func (s *Server) authenticateNow(ctx context.Context, credentials ClientCredentials, by audit.Origin) (*Client, error) {
 	client, err := s.store.Client(ctx, credentials.ClientID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fault("read client", err)
 	}
-	now := s.clock.Now()
+	return s.authenticate(client, credentials, by)
+}
+
+// disproves says why credentials are not those of a client, or "".
+func disproves(client *Client, credentials ClientCredentials, now Instant) (Rule, string) {
 	matches := secretMatches(client, credentials.Secret, now.Deadline)
-	why, rule := "", RuleWrongSecret
 	switch {
 	case client == nil:
-		why = "unknown client"
+		return RuleWrongSecret, "unknown client"
 	case client.Public():
 		// A secret that a public client sends proves nothing and is ignored, RFC 8252 §8.5.
 	case credentials.Method != client.AuthMethod:
-		rule, why = RuleWrongMethod, "came with "+string(credentials.Method)+", registered for "+string(client.AuthMethod)
+		return RuleWrongMethod, "came with " + string(credentials.Method) + ", registered for " + string(client.AuthMethod)
 	case !matches:
-		why = "wrong secret"
+		return RuleWrongSecret, "wrong secret"
 	}
+	return "", ""
+}
+
+// authenticate gives client if the credentials are its own; nil is one that does not exist.
+func (s *Server) authenticate(client *Client, credentials ClientCredentials, by audit.Origin) (*Client, error) {
+	now := s.clock.Now()
+	rule, why := disproves(client, credentials, now)
 	if why == "" {
 		return client, nil
 	}
-	if client != nil && s.behind.first("auth:"+client.ID+by.IP, now.Wall) {
+	if client != nil && s.behind.firstFailure(client.ID, by.IP, now.Wall) {
 		s.behind.event(audit.Event{At: now.Wall, Kind: audit.ClientAuthFailed, Origin: by, ClientID: client.ID, Result: why})
 	}
-	err = refusef(InvalidClient, "Client authentication failed.", "client_id=%q: %s", printable(credentials.ClientID), why)
+	err := refusef(InvalidClient, "Client authentication failed.", "client_id=%q: %s", printable(credentials.ClientID), why)
 	if client == nil {
 		return nil, err
 	}

@@ -49,11 +49,20 @@ func RemoveClient(ctx context.Context, store Store, id string, now time.Time, by
 }
 
 // Loosens says whether a change of a registration gives somebody power that they did not have: where codes are sent, what may
-// be asked for, and what has to be proven. The policy is not looked at.
+// be asked for, what has to be proven, and who may use it. The policy is not looked at.
 func (c *Client) Loosens(before *Client) bool {
 	added := func(list, old []string) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return !slices.Contains(old, s) })
 	}
 	return added(c.RedirectURIs, before.RedirectURIs) || added(c.Scope, before.Scope) || added(c.GrantTypes, before.GrantTypes) ||
-		c.Trusted && !before.Trusted || c.PKCEWaived && !before.PKCEWaived || c.Public() && !before.Public()
+		before.Restricted && (!c.Restricted || added(groupIDs(c.Groups), groupIDs(before.Groups))) ||
+		c.Trusted && !before.Trusted || c.PKCEWaived && !before.PKCEWaived || before.SecondFactor && !c.SecondFactor || c.Public() && !before.Public()
+}
+
+func groupIDs(groups []Group) []string {
+	ids := make([]string, len(groups))
+	for i, g := range groups {
+		ids[i] = g.ID
+	}
+	return ids
 }

@@ -33,13 +33,13 @@ func TestWEB48EveryMemberOfARegistrationIsInTheAuditLog(t *testing.T) {
 	w := newWorld(t, inMemory(t))
 	defer w.close()
 	disabled := epoch
-	notFacts := []string{"ID", "Secret", "OldSecret", "Policy", "GrantsRevokedBefore", "Version", "CreatedAt", "UpdatedAt"}
+	notFacts := []string{"ID", "Secret", "OldSecret", "Groups", "Policy", "GrantsRevokedBefore", "Version", "CreatedAt", "UpdatedAt"}
 	other := map[string]any{ // another value than the fixture has
 		"Name": "Other name", "AuthMethod": oauth.AuthPost, "RedirectURIs": []string{"https://other.test/cb"}, "GrantTypes": []string{oauth.GrantAuthorizationCode},
-		"Scope": oauth.Scope{"read"}, "Trusted": true, "PKCEWaived": true, "RedirectURIRequired": true, "DisabledAt": &disabled,
+		"Scope": oauth.Scope{"read"}, "Trusted": true, "PKCEWaived": true, "RedirectURIRequired": true, "SecondFactor": true, "DisabledAt": &disabled, "Restricted": true,
 		"Preset": oauth.PresetStrict, "Refresh": oauth.RefreshOffline, "RotationOff": true, "Grace": 5 * time.Second, "Idle": time.Hour, "Absolute": 31 * 24 * time.Hour,
 		"AccessTokenLifetime": time.Minute, "AccessTokenFormat": oauth.FormatOpaque, "IDTokenAlg": "ES256", "MaxGrants": 3, "RefreshLimit": 60,
-		"ScopesOnRefresh": oauth.Scope{"read"}, "OnReuse": oauth.ReuseReports, "StaleGenerations": 2,
+		"ScopesOnRefresh": oauth.Scope{"read"}, "OnReuse": oauth.ReuseReports, "StaleGenerations": 2, "OnAccessLost": oauth.AccessLostRevokes,
 	}
 	change := func(name string, of func(*oauth.Client) reflect.Value) {
 		value, known := other[name]

@@ -170,3 +170,11 @@ func (c *Clock) trusted() time.Time {
 	}
 	return c.mark
 }
+
+// agreed gives the wall time when nothing speaks against it: it is neither ahead of belief nor far behind the mark.
+func (c *Clock) agreed() (wall time.Time, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wall = c.source.Wall()
+	return wall, !c.doubted && c.mark.Sub(wall) <= maxClockStep
+}

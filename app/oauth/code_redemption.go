@@ -59,6 +59,13 @@ func (s *Server) redeemKnown(ctx context.Context, client *Client, code *Authoriz
 	if owner.Disabled || coveredBy(code.CreatedAt, owner.GrantsRevokedBefore) || coveredBy(code.CreatedAt, client.GrantsRevokedBefore) {
 		return nil, errCode(RuleCodePerson, "the person was disabled, or everything was revoked, since the code was issued")
 	}
+	may, err := s.mayUse(ctx, client.Restricted, owner.ID, client.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !may {
+		return nil, errCode(RuleCodeAccess, "the person is in none of the client's groups any more")
+	}
 	return s.redeem(ctx, client, owner, code, r, now)
 }
 
@@ -112,6 +119,9 @@ func (s *Server) redeem(ctx context.Context, client *Client, owner *Owner, code 
 	if len(t.scope) == 0 {
 		return nil, scopeRefused(RuleScopeNone, "None of the granted scopes is left.")
 	}
+	if t.groups, err = s.groupsClaim(ctx, owner.ID, t.scope); err != nil {
+		return nil, err
+	}
 	response, err := s.issue(client, &g, t, code.Nonce, now.Wall)
 	if err != nil {
 		return nil, err
@@ -129,7 +139,7 @@ func (s *Server) redeem(ctx context.Context, client *Client, owner *Owner, code 
 		g.EndsAt = now.Deadline.Add(client.Policy.Absolute)
 		token, state := s.firstRefreshToken(client, &g, r, now)
 		redemption.Refresh = state
-		response.RefreshToken = token.spell(s.newestTokenKey())
+		response.RefreshToken = token.spell(s.keys().tokenKeyAt(now.Wall))
 	}
 	redemption.Grant = g
 	err = s.store.RedeemCode(ctx, redemption)
@@ -158,11 +168,6 @@ func (s *Server) firstRefreshToken(c *Client, g *Grant, r *TokenRequest, now Ins
 		IdleDeadline: now.Deadline.Add(c.Policy.Idle), AbsoluteDeadline: g.EndsAt,
 		LastUsedAt: now.Wall, LastIP: r.By.IP, LastUserAgent: r.By.UserAgent,
 	}
-}
-
-func (s *Server) newestTokenKey() tokenKey {
-	ring := s.keys()
-	return ring.token[ring.newest]
 }
 
 // scopeNow is what is left of a granted scope under what client and server know now.

@@ -31,17 +31,19 @@
 // Where a section of a specification is followed. A test keeps this list equal to what the comments cite.
 //
 //	OAuth 2.1 §10.2                      code_redemption.go
-//	OpenID Connect Core §2               grant.go, id_token.go
+//	OpenID Connect Core §2               acr.go, grant.go, id_token.go
 //	OpenID Connect Core §3.1.2.1         authorization.go, authorization_request.go
 //	OpenID Connect Core §3.1.2.6         error.go
 //	OpenID Connect Core §5.3             userinfo.go
 //	OpenID Connect Core §5.4             scope.go, userinfo.go
 //	OpenID Connect Core §5.5             claims.go
-//	OpenID Connect Core §5.5.1.1         claims.go
+//	OpenID Connect Core §5.5.1.1         acr.go, claims.go
 //	OpenID Connect Core §11              authorization.go, scope.go
 //	OpenID Connect Core §12.2            id_token.go
 //	OpenID Connect Discovery §3          metadata.go
 //	RFC 3986 §6.2.2.1                    resource.go
+//	RFC 4648 §3.5                        base64url.go
+//	RFC 4648 §5                          base64url.go
 //	RFC 6454 §6.2                        origin.go
 //	RFC 6749 Appendix A.1                client.go
 //	RFC 6749 §1.1                        resource.go, server.go
@@ -85,6 +87,7 @@
 //	RFC 8707 §2.2                        resource.go
 //	RFC 9068 §2.1                        access_token.go
 //	RFC 9068 §2.2                        access_token.go
+//	RFC 9068 §2.2.3.1                    access_token.go, groups_claim.go
 //	RFC 9068 §3                          resource.go
 //	RFC 9207 §2                          error.go
 //	RFC 9700 §2                          client.go

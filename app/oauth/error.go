@@ -38,11 +38,22 @@ const (
 	InvalidClientMetadata    Code = "invalid_client_metadata"
 )
 
+// Codes gives every error code, in the order in which they are declared.
+func Codes() []Code {
+	return []Code{
+		InvalidRequest, InvalidClient, InvalidGrant, UnauthorizedClient, UnsupportedGrantType, UnsupportedResponseType, UnsupportedTokenType,
+		InvalidScope, InvalidTarget, AccessDenied, ServerError, TemporarilyUnavailable, LoginRequired, ConsentRequired, RequestNotSupported,
+		RequestURINotSupported, RegistrationNotSupported, UnmetAuthentication, InvalidToken, InsufficientScope, InvalidRedirectURI,
+		InvalidClientMetadata,
+	}
+}
+
 // Errors of the store that the engine tells apart. Any other error of a store is a fault: the engine answers
 // [TemporarilyUnavailable] and never a verdict.
 var (
 	ErrNotFound = errors.New("oauth: not found")
 	ErrExists   = errors.New("oauth: exists already")
+	ErrNoGroup  = errors.New("oauth: there is no such group")
 	ErrConflict = errors.New("oauth: changed meanwhile") // a compare-and-swap missed: read again and decide again
 	ErrSpent    = errors.New("oauth: used before")       // a one-time thing was used before
 )
@@ -107,7 +118,7 @@ func fault(doing string, err error) error {
 		return nil
 	}
 	var verdict *Error
-	if errors.As(err, &verdict) || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrSpent) || errors.Is(err, ErrExists) {
+	if errors.As(err, &verdict) || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrSpent) || errors.Is(err, ErrExists) || errors.Is(err, ErrNoGroup) {
 		return err
 	}
 	return &Error{

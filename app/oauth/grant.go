@@ -39,17 +39,21 @@ type RevokedReason string
 const (
 	RevokedReuse         RevokedReason = "reuse"
 	RevokedPerson        RevokedReason = "user"
-	RevokedClient        RevokedReason = "client" // at the revocation endpoint
+	RevokedReported      RevokedReason = "reported" // the person said that the sign-in was not theirs
+	RevokedClient        RevokedReason = "client"   // at the revocation endpoint
 	RevokedAdmin         RevokedReason = "admin"
 	RevokedConsent       RevokedReason = "consent"
 	RevokedPassword      RevokedReason = "password"
+	RevokedFactor        RevokedReason = "factor" // a second factor was removed or reset
 	RevokedLogout        RevokedReason = "logout"
 	RevokedCodeReplay    RevokedReason = "code_replay"
 	RevokedScope         RevokedReason = "scope_removed"
+	RevokedAccessLost    RevokedReason = "access_lost"
 	RevokedEvicted       RevokedReason = "evicted"
 	RevokedUserDisabled  RevokedReason = "user_disabled"
 	RevokedUserDeleted   RevokedReason = "user_deleted"
 	RevokedClientDeleted RevokedReason = "client_deleted"
+	RevokedRestore       RevokedReason = "restore" // a backup was restored without its grants
 )
 
 // Owner is what the engine knows of a resource owner, read together with their grants.
@@ -59,6 +63,7 @@ type Owner struct {
 	Email               string
 	EmailVerified       bool
 	Disabled            bool // disabled or deleted
+	SecondFactor        bool // has one to show; known where the owner is asked for by id
 	GrantsRevokedBefore *time.Time
 	Version             int64
 }
@@ -70,6 +75,7 @@ type GrantState struct {
 	ClientVersion             int64
 	ClientGrantsRevokedBefore *time.Time
 	ClientDisabled            bool
+	ClientRestricted          bool // it is limited to groups
 }
 
 // Alive says whether nothing has ended the grant. The passing of time is not looked at.

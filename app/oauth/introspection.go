@@ -26,6 +26,7 @@ type Introspection struct {
 	AuthTime  *jwt.NumericDate `json:"auth_time,omitempty"`
 	ACR       string           `json:"acr,omitempty"`
 	AMR       []string         `json:"amr,omitempty"`
+	Groups    []string         `json:"groups,omitzero"`
 	GrantID   string           `json:"grant_id,omitempty"`
 }
 
@@ -57,14 +58,14 @@ func (s *Server) introspect(ctx context.Context, client *Client, token string) (
 	if !ok || !s.mayIntrospect(client, claims) {
 		return &Introspection{}, nil
 	}
-	alive, err := s.accessTokenAlive(ctx, claims)
-	if err != nil || !alive {
+	ended, err := s.accessTokenEnded(ctx, claims)
+	if err != nil || ended != "" {
 		return &Introspection{}, err
 	}
 	return &Introspection{
 		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, TokenType: "Bearer", Subject: claims.Subject, Audience: claims.Audience,
 		Issuer: claims.Issuer, Expiry: claims.Expiry, IssuedAt: claims.IssuedAt, ID: claims.ID, AuthTime: claims.AuthTime, ACR: claims.ACR, AMR: claims.AMR,
-		GrantID: claims.GrantID,
+		Groups: claims.Groups, GrantID: claims.GrantID,
 	}, nil
 }
 
@@ -77,33 +78,49 @@ func (s *Server) mayIntrospect(client *Client, claims *AccessToken) bool {
 	})
 }
 
-// accessTokenAlive asks what the signature cannot say: whether this token, its grant, its client or its person were ended.
-func (s *Server) accessTokenAlive(ctx context.Context, claims *AccessToken) (bool, error) {
+// accessTokenEnded asks what the signature cannot say: whether this token, its grant, its client or its person were ended, or
+// the person may not use the client now. It gives the rule by which the token is refused, "" for one that is alive.
+func (s *Server) accessTokenEnded(ctx context.Context, claims *AccessToken) (Rule, error) {
 	revoked, err := s.store.AccessTokenRevoked(ctx, claims.ID)
 	if err != nil {
-		return false, fault("read revoked access tokens", err)
+		return "", fault("read revoked access tokens", err)
 	}
 	if revoked {
-		return false, nil
+		return RuleAccessRevoked, nil
 	}
 	if claims.GrantID != "" {
-		grant, err := s.store.Grant(ctx, claims.GrantID)
-		if errors.Is(err, ErrNotFound) {
-			return false, nil
-		}
-		if err != nil {
-			return false, fault("read grant", err)
-		}
-		return grant.Alive() && !grant.ClientDisabled, nil
+		return s.grantEnded(ctx, claims.GrantID)
 	}
 	client, err := s.store.Client(ctx, claims.ClientID)
 	if errors.Is(err, ErrNotFound) {
-		return false, nil
+		return RuleAccessRevoked, nil
 	}
 	if err != nil {
-		return false, fault("read client", err)
+		return "", fault("read client", err)
 	}
-	return client.DisabledAt == nil && !coveredBy(claims.IssuedAt.Time(), client.GrantsRevokedBefore), nil
+	if client.DisabledAt != nil || coveredBy(claims.IssuedAt.Time(), client.GrantsRevokedBefore) {
+		return RuleAccessRevoked, nil
+	}
+	return "", nil
+}
+
+// grantEnded is accessTokenEnded for all that hangs on a grant.
+func (s *Server) grantEnded(ctx context.Context, id string) (Rule, error) {
+	grant, err := s.store.Grant(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return RuleAccessRevoked, nil
+	}
+	if err != nil {
+		return "", fault("read grant", err)
+	}
+	if !grant.Alive() || grant.ClientDisabled {
+		return RuleAccessRevoked, nil
+	}
+	may, err := s.mayUse(ctx, grant.ClientRestricted, grant.PersonID, grant.ClientID)
+	if err == nil && !may {
+		return RuleAccessNoAccess, nil
+	}
+	return "", err
 }
 
 // introspectRefreshToken answers the token's own client only, and only the current generation is active, so that nothing
@@ -121,8 +138,13 @@ func (s *Server) introspectRefreshToken(ctx context.Context, client *Client, raw
 		return nil, fault("read refresh token", err)
 	}
 	now := s.clock.Now()
-	if state.ClientID != client.ID || state.hasEnded(now) || state.judge(token, client.Policy, now) != verdictCurrent {
+	v := state.judge(token, client.Policy, now, s.epoch)
+	if state.ClientID != client.ID || state.hasEnded(now) || v != verdictCurrent && v != verdictForward {
 		return &Introspection{}, nil
+	}
+	may, err := s.mayUse(ctx, client.Restricted, state.PersonID, client.ID)
+	if err != nil || !may {
+		return &Introspection{}, err
 	}
 	return &Introspection{
 		Active: true, Scope: state.Scope.String(), ClientID: client.ID, TokenType: "refresh_token", Subject: state.PersonID, Audience: jwt.Audience{s.issuer},

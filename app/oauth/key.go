@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ecdsa"
@@ -12,11 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"regrant/app/audit"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -30,6 +26,7 @@ const (
 	KeyToken   KeyUse = "token"   // the MAC of refresh tokens
 	KeyDerive  KeyUse = "derive"  // one of the inputs from which successors are derived
 	KeyAccess  KeyUse = "access"  // AES-256-GCM of opaque access tokens
+	KeyFactor  KeyUse = "factor"  // what package account seals with; nothing of this package
 )
 
 // The algorithms of keys.
@@ -41,11 +38,13 @@ const (
 	algAES256GCM  = "A256GCM"
 )
 
-// The life of a signing key.
+// The life of keys.
 const (
-	JWKSMaxAge        = time.Hour           // how long others may cache the JWKS; a new key is published so long before its use
-	keyRotationPeriod = 90 * 24 * time.Hour // by schedule
-	keySkew           = 5 * time.Minute     // a signing key is kept so long after the last token that it signed has expired
+	JWKSMaxAge           = time.Hour            // how long others may cache the JWKS; a new signing key is published so long before its use
+	keyRotationPeriod    = 90 * 24 * time.Hour  // of signing keys, by schedule
+	secretRotationPeriod = 365 * 24 * time.Hour // of the keys that nobody else knows
+	secretAhead          = time.Minute          // until every process has read a new one
+	keySkew              = 5 * time.Minute      // a key is kept so long after the last token that needs it has expired
 )
 
 // Key is a key as the store has it.
@@ -93,12 +92,10 @@ type signingKey struct {
 
 // keyRing is every key that has not ended: an unchanging value that is replaced as a whole.
 type keyRing struct {
+	all     []Key // the oldest first
 	signing []signingKey
 	token   map[uint8]tokenKey
-	newest  uint8 // number of the token key that new tokens bear
-	derive  []byte
 	access  map[uint8]cipher.AEAD
-	opaque  uint8 // number of the access key that new tokens bear
 	jwks    jose.JSONWebKeySet
 	print   string // see fingerprint
 }
@@ -106,6 +103,7 @@ type keyRing struct {
 func newKeyRing(keys []Key) (*keyRing, error) {
 	r := &keyRing{token: map[uint8]tokenKey{}, access: map[uint8]cipher.AEAD{}, jwks: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}}
 	sortKeys(keys)
+	r.all = keys
 	r.print = fingerprint(keys)
 	for _, k := range keys {
 		switch k.Use {
@@ -117,9 +115,7 @@ func newKeyRing(keys []Key) (*keyRing, error) {
 			r.signing = append(r.signing, s)
 			r.jwks.Keys = append(r.jwks.Keys, s.public)
 		case KeyToken:
-			r.token[k.Number], r.newest = tokenKey{k.Number, k.Material}, k.Number
-		case KeyDerive:
-			r.derive = k.Material
+			r.token[k.Number] = tokenKey{k.Number, k.Material}
 		case KeyAccess:
 			block, err := aes.NewCipher(k.Material)
 			if err != nil {
@@ -129,7 +125,7 @@ func newKeyRing(keys []Key) (*keyRing, error) {
 			if err != nil {
 				return nil, fmt.Errorf("key %s: %w", k.ID, err)
 			}
-			r.access[k.Number], r.opaque = aead, k.Number
+			r.access[k.Number] = aead
 		}
 	}
 	if len(r.token) == 0 || len(r.access) == 0 {
@@ -198,6 +194,37 @@ func (r *keyRing) signer(algorithm string, now time.Time) (signingKey, error) {
 	return *found, nil
 }
 
+// at gives the key of a use that is in force at a time: the newest that is active then. Whoever asks for the same time later gets
+// the same key, so a successor can be derived and spelled again after a rotation of keys. nil: there is none.
+func (r *keyRing) at(use KeyUse, t time.Time) *Key {
+	var found *Key
+	for i := range r.all {
+		k := &r.all[i]
+		switch {
+		case k.Use != use:
+		case found == nil: // the clock may stand before the first key: the oldest is better than none
+			found = k
+		case !k.ActiveAt.After(t) && (found.ActiveAt.After(t) || !k.ActiveAt.Before(found.ActiveAt)):
+			found = k
+		}
+	}
+	return found
+}
+
+// tokenKeyAt gives the key that refresh tokens bear which are issued at a time.
+func (r *keyRing) tokenKeyAt(t time.Time) tokenKey {
+	k := r.at(KeyToken, t)
+	return tokenKey{k.Number, k.Material}
+}
+
+// deriveKeyAt gives the key with which the successor of a rotation at that time is derived; nil when it is lost (T42).
+func (r *keyRing) deriveKeyAt(t time.Time) []byte {
+	if k := r.at(KeyDerive, t); k != nil {
+		return k.Material
+	}
+	return nil
+}
+
 func (r *keyRing) tokenKey(number uint8) (tokenKey, bool) {
 	k, ok := r.token[number]
 	return k, ok
@@ -217,61 +244,4 @@ func firstKeys(now time.Time) ([]Key, error) {
 		keys = append(keys, k)
 	}
 	return keys, nil
-}
-
-// RotateSigningKeys makes a new key for each algorithm, published at once and active after [JWKSMaxAge], when every cache
-// knows it. The key before verifies until the last token that it signed has expired.
-func RotateSigningKeys(ctx context.Context, store Store, now time.Time, by audit.Origin) ([]Key, error) {
-	return rotateSigningKeys(ctx, store, now, by, []string{AlgES256, AlgRS256})
-}
-
-func rotateSigningKeys(ctx context.Context, store Store, now time.Time, by audit.Origin, algorithms []string) ([]Key, error) {
-	keys, err := store.Keys(ctx)
-	if err != nil {
-		return nil, fault("read keys", err)
-	}
-	plan := PlanRotation(now)
-	activeAt, ends := plan.SignsAt, plan.EndsAt
-	ending := map[string]time.Time{}
-	var added []Key
-	var events []audit.Event
-	for _, algorithm := range algorithms {
-		var last uint8
-		for _, k := range keys {
-			if k.Use == KeySigning && k.Algorithm == algorithm {
-				last = max(last, k.Number)
-				if k.EndsAt == nil {
-					ending[k.ID] = ends
-				}
-			}
-		}
-		k, err := NewKey(KeySigning, algorithm, last+1, now, activeAt)
-		if err != nil {
-			return nil, fault("make key", err)
-		}
-		added = append(added, k)
-		events = append(events, audit.Event{At: now, Kind: audit.KeyRotated, Origin: by, Result: "ok",
-			Detail: audit.Details("kid", k.ID, "alg", algorithm, "active_at", activeAt.Format(time.RFC3339), "number", strconv.Itoa(int(k.Number)))})
-	}
-	if err := store.AddKeys(ctx, added, ending, events...); err != nil {
-		return nil, fault("add keys", err)
-	}
-	return added, nil
-}
-
-// due names the algorithms whose newest key is older than the schedule allows.
-func (r *keyRing) due(now time.Time) []string {
-	newest := map[string]time.Time{}
-	for _, k := range r.signing {
-		if k.CreatedAt.After(newest[k.Algorithm]) {
-			newest[k.Algorithm] = k.CreatedAt
-		}
-	}
-	var due []string
-	for _, algorithm := range []string{AlgES256, AlgRS256} {
-		if created, ok := newest[algorithm]; ok && now.Sub(created) > keyRotationPeriod {
-			due = append(due, algorithm)
-		}
-	}
-	return due
 }

@@ -25,19 +25,18 @@ type KeyInfo struct {
 	State     KeyState
 	CreatedAt time.Time
 	ActiveAt  time.Time
-	EndsAt    *time.Time // when it leaves the JWKS; nil: not replaced yet
+	EndsAt    *time.Time // when it leaves the JWKS, or is removed; nil: not replaced yet
 	RotatesAt *time.Time // when the schedule replaces it; nil: replaced already, or never
 }
 
 // DescribeKeys says what each key does at now: signing keys first, of each algorithm the newest first.
 func DescribeKeys(keys []Key, now time.Time) []KeyInfo {
-	signer := map[string]Key{}
-	newest := map[KeyUse]uint8{}
+	inForce := map[dueKey]Key{} // the newest active one
 	for _, k := range keys {
-		if s, found := signer[k.Algorithm]; k.Use == KeySigning && !k.ActiveAt.After(now) && (!found || k.ActiveAt.After(s.ActiveAt)) {
-			signer[k.Algorithm] = k
+		of := dueKey{k.Use, k.Algorithm}
+		if f, found := inForce[of]; !k.ActiveAt.After(now) && (!found || k.ActiveAt.After(f.ActiveAt)) {
+			inForce[of] = k
 		}
-		newest[k.Use] = max(newest[k.Use], k.Number)
 	}
 	infos := make([]KeyInfo, 0, len(keys))
 	for _, k := range keys {
@@ -47,16 +46,16 @@ func DescribeKeys(keys []Key, now time.Time) []KeyInfo {
 			info.State = KeyEnded
 		case k.ActiveAt.After(now):
 			info.State = KeyNext
-		case k.Use == KeySigning && signer[k.Algorithm].ID == k.ID, k.Use != KeySigning && k.Number == newest[k.Use]:
+		case inForce[dueKey{k.Use, k.Algorithm}].ID == k.ID:
 			info.State = KeyActive
 		}
-		if k.Use == KeySigning && k.EndsAt == nil {
-			at := k.CreatedAt.Add(keyRotationPeriod)
+		if period := k.Use.life().period; period > 0 && k.EndsAt == nil {
+			at := k.CreatedAt.Add(period)
 			info.RotatesAt = &at
 		}
 		infos = append(infos, info)
 	}
-	order := []KeyUse{KeySigning, KeyToken, KeyDerive, KeyAccess}
+	order := []KeyUse{KeySigning, KeyToken, KeyDerive, KeyAccess, KeyFactor}
 	slices.SortStableFunc(infos, func(a, b KeyInfo) int {
 		if a.Use != b.Use {
 			return slices.Index(order, a.Use) - slices.Index(order, b.Use)
@@ -67,17 +66,4 @@ func DescribeKeys(keys []Key, now time.Time) []KeyInfo {
 		return b.ActiveAt.Compare(a.ActiveAt)
 	})
 	return infos
-}
-
-// PlannedRotation says what rotating at now would do, as [RotateSigningKeys] does it.
-type PlannedRotation struct {
-	SignsAt time.Time // the new keys sign from then on
-	EndsAt  time.Time // the old ones leave the JWKS
-	MaxAge  time.Duration
-}
-
-// PlanRotation gives the times of a rotation at now.
-func PlanRotation(now time.Time) PlannedRotation {
-	activeAt := now.Add(JWKSMaxAge)
-	return PlannedRotation{SignsAt: activeAt, EndsAt: activeAt.Add(MaxAccessTokenLifetime + keySkew), MaxAge: JWKSMaxAge}
 }

@@ -25,7 +25,7 @@ func TestDescribeKeysFollowsARotation(t *testing.T) {
 	}
 	plan := oauth.PlanRotation(at)
 
-	// The states of ES256 new and old, then RS256 new and old, then the keys that no rotation touches.
+	// The states of ES256 new and old, then RS256 new and old, then the keys that this rotation does not touch.
 	for moment, want := range map[time.Time][]oauth.KeyState{
 		at:                                  {"next", "active", "next", "active", "active", "active", "active"},
 		plan.SignsAt.Add(-time.Microsecond): {"next", "active", "next", "active", "active", "active", "active"},
@@ -45,7 +45,7 @@ func TestDescribeKeysFollowsARotation(t *testing.T) {
 	if infos[0].RotatesAt == nil || !infos[0].RotatesAt.Equal(infos[0].CreatedAt.Add(90*24*time.Hour)) || infos[1].RotatesAt != nil || infos[1].EndsAt == nil || !infos[1].EndsAt.Equal(plan.EndsAt.Truncate(time.Microsecond)) {
 		t.Errorf("%+v", infos[:2])
 	}
-	if infos[4].Use != oauth.KeyToken || infos[4].RotatesAt != nil {
+	if infos[4].Use != oauth.KeyToken || infos[4].RotatesAt == nil || !infos[4].RotatesAt.Equal(infos[4].CreatedAt.Add(365*24*time.Hour)) {
 		t.Errorf("%+v", infos[4])
 	}
 }

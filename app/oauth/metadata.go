@@ -27,6 +27,7 @@ type Metadata struct {
 	RevocationAuthMethods         []string `json:"revocation_endpoint_auth_methods_supported"`
 	IntrospectionAuthMethods      []string `json:"introspection_endpoint_auth_methods_supported"`
 	CodeChallengeMethods          []string `json:"code_challenge_methods_supported"`
+	ACRValuesSupported            []string `json:"acr_values_supported"`
 	PromptValuesSupported         []string `json:"prompt_values_supported"`
 	ClaimsSupported               []string `json:"claims_supported"`
 	ClaimTypesSupported           []string `json:"claim_types_supported"`
@@ -62,9 +63,9 @@ func (s *Server) Metadata() *Metadata {
 		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query"}, GrantTypesSupported: grantTypes,
 		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgs: []string{AlgRS256, AlgES256},
 		TokenEndpointAuthMethods: withPublic, RevocationAuthMethods: withPublic, IntrospectionAuthMethods: secret,
-		CodeChallengeMethods: []string{"S256"}, PromptValuesSupported: []string{"none", "login", "consent", "select_account"},
-		ClaimsSupported:     []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "name", "email", "email_verified"},
-		ClaimTypesSupported: []string{"normal"}, UILocalesSupported: []string{"en"},
+		CodeChallengeMethods: []string{"S256"}, ACRValuesSupported: []string{ACRSingleFactor, ACRTwoFactors}, PromptValuesSupported: []string{"none", "login", "consent", "select_account"},
+		ClaimsSupported:     []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "name", "email", "email_verified", "groups"},
+		ClaimTypesSupported: []string{"normal"}, UILocalesSupported: []string{"en", "de"},
 		AuthorizationResponseIssuerID: true,
 	}
 }

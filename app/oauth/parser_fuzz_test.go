@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +16,17 @@ func FuzzRedirectURI(f *testing.F) {
 		for _, requested := range []string{registered, registered + "/", registered + "#", registered + "?code=x", "http://127.0.0.1:1/cb", "http://127.0.0.1:1@evil.test/cb", "https://app.test@evil.test/cb", `https://app.test\@evil`, "javascript:alert(1)", "https://APP.test/cb", "https://app.test/..;/cb", ""} {
 			f.Add(registered, requested)
 		}
+	}
+	for _, requested := range []string{ // bugs of others, by their numbers in requirements.md part 3
+		"https://app.test/cb/..;/admin", "https://app.test/cb/%2e%2e/x", "https://app.test/..%3B/cb", // 41
+		"https://app.test/cb?code=stolen", "https://app.test/cb#state=x", "https://app.test/cb?iss=https://evil.test", // 42
+		"https://APP.TEST/cb", "https://app.test/CB", "https://app.te\u017ft/cb", "http://localhost.evil.test/cb", "http://127.0.0.1.evil.test/cb", // 44
+		"https://app.test@evil.test/cb", "https://evil.test:80@app.test/cb", // 45
+		"https://appXtest/cb", "https://app.test.evil.test/cb", "https://app.test/cbx", // 50
+		"javascript:alert(1)//app.test/cb", "data:text/html,x", "com.example.app:/cb%0d%0aSet-Cookie:x", // 51
+	} {
+		f.Add("https://app.test/cb", requested)
+		f.Add(requested, requested)
 	}
 	f.Fuzz(func(t *testing.T, registered, requested string) {
 		if ValidateRedirectURI(registered) != nil {
@@ -53,7 +66,7 @@ func FuzzRedirectURI(f *testing.F) {
 
 // FuzzScope: a parsed scope is a set of tokens of RFC 6749 §3.3 and reads the same when written again.
 func FuzzScope(f *testing.F) {
-	for _, s := range []string{"", "openid", "openid  openid read", " a b ", `"x"`, `\`, "a\tb", "\x7f", "\u00fc", "https://api.test/read", "a\u00a0b", "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"} {
+	for _, s := range []string{"", "openid", "openid  openid read", " a b ", `"x"`, `\`, "a\tb", "\x7f", "\u00fc", "https://api.test/read", "a\u00a0b", "openid offline_access", "admin\x00", "read,write", "read+write", strings.Repeat("a ", 5000), "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -119,6 +132,139 @@ func FuzzRefreshToken(f *testing.F) {
 		}
 		if s != good {
 			t.Fatalf("%q is accepted without having been issued", s)
+		}
+	})
+}
+
+// FuzzSpelling: of any number of bytes there is one spelling, and what is read writes itself the same.
+func FuzzSpelling(f *testing.F) {
+	for _, b := range [][]byte{{0}, {0, 0, 1}, []byte("0123456789abcdef"), make([]byte, 74)} {
+		f.Add(spell(accessTokenPrefix, b))
+	}
+	for _, s := range []string{"", "rga1_", "rga1_000000", "rga1_-1", "rga1_+0", "rga1_1_000000", "rga1_" + strings.Repeat("Z", 40)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		b, err := unspellAny(accessTokenPrefix, s)
+		if err != nil {
+			return
+		}
+		if again := spell(accessTokenPrefix, b); again != s {
+			t.Fatalf("%q and %q are the same", s, again)
+		}
+	})
+}
+
+// FuzzPKCE: a challenge that is accepted can be met by exactly the verifier that it was made of, and nothing that is no challenge is
+// accepted (PK-02, PK-03, PK-05; 33 to 36 in requirements.md part 3).
+func FuzzPKCE(f *testing.F) {
+	const verifier, challenge = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" // RFC 7636 appendix B
+	for _, c := range []string{challenge, challenge[:42], challenge + "=", challenge[:42] + "N", challenge[:42] + "\n", strings.Repeat("A", 42) + "\n", "\r" + strings.Repeat("A", 42), "+" + challenge[1:], verifier, ""} {
+		for _, v := range []string{verifier, challenge, verifier + "A", verifier[:42], verifier + "=", strings.Repeat("~", 128), strings.Repeat("a", 129), ""} {
+			f.Add(c, "S256", v)
+			f.Add(c, "plain", v)
+			f.Add(c, "", v)
+		}
+	}
+	f.Fuzz(func(t *testing.T, challenge, method, verifier string) {
+		matches := verifierMatches(challenge, verifier)
+		if matches && challenge == verifier && challenge != "" {
+			t.Fatalf("%q is its own verifier", challenge)
+		}
+		if matches && challenge == "" != (verifier == "") {
+			t.Fatalf("%q goes with %q: a downgrade", verifier, challenge)
+		}
+		if matches && verifier != "" {
+			sum := sha256.Sum256([]byte(verifier))
+			if base64.RawURLEncoding.EncodeToString(sum[:]) != challenge || len(verifier) < 43 || len(verifier) > 128 || strings.ContainsFunc(verifier, func(r rune) bool { return r > '~' || !isUnreserved(byte(r)) }) {
+				t.Fatalf("%q goes with %q", verifier, challenge)
+			}
+		}
+		for _, waived := range []bool{false, true} {
+			err := checkChallenge(challenge, method, waived)
+			if none := challenge == "" && method == ""; none && (err == nil) != waived {
+				t.Fatalf("no challenge, waived %v: %v", waived, err)
+			} else if none || err != nil {
+				continue
+			}
+			raw, err := base64.RawURLEncoding.DecodeString(challenge)
+			if method != "S256" || err != nil || len(raw) != sha256.Size || base64.RawURLEncoding.EncodeToString(raw) != challenge {
+				t.Fatalf("the challenge %q by %q is accepted", challenge, method)
+			}
+		}
+	})
+}
+
+// FuzzJWT: of three parts in any combination, only what this server signed for that purpose is accepted (IN-06; 53, 64 and 65 in
+// requirements.md part 3).
+func FuzzJWT(f *testing.F) {
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	keys, err := firstKeys(now)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ring, err := newKeyRing(keys)
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := &Server{issuer: "https://as.test"}
+	s.ring.Store(ring)
+	client := &Client{ID: "CB"}
+	client.Policy, _ = PolicyOf(PresetStandard)
+	grant := &Grant{ID: "g", PersonID: "p", ClientID: "CB", Authentication: Authentication{AuthTime: now}}
+	access, _, err := s.mint(client, grant, target{audience: []string{"https://api.test/"}, scope: Scope{"openid"}, format: FormatJWT}, now)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var hints []string
+	for _, alg := range []string{AlgES256, AlgRS256} {
+		client.Policy.IDTokenAlg = alg
+		hint, err := s.mintIDToken(client, grant, nil, "n", access, now)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if _, err := s.readIDTokenHint(hint); err != nil {
+			f.Fatalf("its own hint by %s is refused: %v", alg, err)
+		}
+		hints = append(hints, hint)
+	}
+	b64 := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	kid := ring.jwks.Keys[0].KeyID
+	for _, token := range append([]string{access}, hints...) {
+		p := strings.Split(token, ".")
+		f.Add(p[0], p[1], p[2])
+		for _, header := range []string{
+			`{"alg":"none","typ":"at+jwt"}`, `{"alg":"HS256","typ":"at+jwt","kid":"` + kid + `"}`, `{"alg":"ES256","typ":"at+jwt","kid":"../../dev/null"}`,
+			`{"alg":"ES256","typ":"at+jwt","kid":"` + kid + `","crit":["b64"],"b64":false}`, `{"alg":"ES256","typ":"at+jwt","kid":"` + kid + `","zip":"DEF"}`,
+			`{"alg":"ES256","typ":"at+jwt","jku":"https://evil.test/","kid":"` + kid + `"}`, `{"alg":"ES256","typ":"JWT","kid":"` + kid + `"}`, `{"alg":"ES256","alg":"none","kid":"` + kid + `"}`,
+		} {
+			f.Add(b64(header), p[1], p[2])
+			f.Add(b64(header), p[1], "")
+		}
+		f.Add(p[0], b64(`{"iss":"https://as.test","sub":"p","aud":"x","exp":9999999999,"iat":1,"jti":"x","client_id":"CB"}`), p[2])
+		f.Add(p[0], p[1], p[2][:len(p[2])-1])
+		for i := range p { // bits that the last character has and nobody needs
+			const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+			spelt := slices.Clone(p)
+			last := strings.IndexByte(alphabet, p[i][len(p[i])-1])
+			spelt[i] = p[i][:len(p[i])-1] + alphabet[last^1:last^1+1]
+			f.Add(spelt[0], spelt[1], spelt[2])
+		}
+		f.Add(p[0], p[1], p[2]+"=")
+		f.Add(p[0]+"=", p[1], p[2])
+		f.Add(p[0], p[1]+"\n", p[2])
+		f.Add(p[0], p[1]+"."+p[1], p[2])
+	}
+	f.Fuzz(func(t *testing.T, header, payload, signature string) {
+		token := header + "." + payload + "." + signature
+		if claims, ok := s.readAccessToken(token, now); (ok || claims != nil) && token != access {
+			t.Fatalf("%q is accepted as an access token", token)
+		}
+		if s.isIDToken(token) && !slices.Contains(hints, token) {
+			t.Fatalf("%q is accepted as an ID token", token)
+		}
+		if _, err := s.readIDTokenHint(token); err == nil && !slices.Contains(hints, token) {
+			t.Fatalf("%q is accepted as a hint", token)
 		}
 	})
 }
@@ -206,4 +352,47 @@ func FuzzAuthorizationRequest(f *testing.F) {
 			t.Fatalf("%q gives %+v", query, p)
 		}
 	})
+}
+
+// RT-07: whoever holds a token cannot make another one of it by changing, cutting or lengthening it (13 in requirements.md part 3).
+func TestRT07NoChangedRefreshTokenIsOne(t *testing.T) {
+	key := tokenKey{1, []byte("0123456789abcdef0123456789abcdef")}
+	keys := func(number uint8) (tokenKey, bool) { return key, number == key.number }
+	good := (&refreshToken{id: [16]byte{1, 2, 3}, epoch: 1, generation: 7, issuedAt: time.Unix(1_800_000_000, 0).UTC()}).spell(key)
+	if _, err := parseRefreshToken(good, keys); err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	refused := func(s string) {
+		t.Helper()
+		tried++
+		if _, err := parseRefreshToken(s, keys); err == nil {
+			t.Errorf("%q is accepted", s)
+		}
+	}
+
+	for i := range good {
+		for c := range 256 {
+			if byte(c) != good[i] {
+				refused(good[:i] + string([]byte{byte(c)}) + good[i+1:])
+			}
+		}
+		refused(good[:i])
+		refused(good[i+1:])
+		refused(good[:i] + good[i+1:])
+		refused(good[:i] + good[i:i+1] + good[i:])
+	}
+	b, err := unspell(refreshTokenPrefix, good, refreshTokenSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bit := range len(b) * 8 { // with a checksum that is right
+		b[bit/8] ^= 1 << (bit % 8)
+		refused(spell(refreshTokenPrefix, b))
+		b[bit/8] ^= 1 << (bit % 8)
+	}
+
+	if tried < 27_000 {
+		t.Errorf("only %d were tried", tried)
+	}
 }

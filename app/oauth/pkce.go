@@ -23,11 +23,6 @@ func checkChallenge(challenge, method string, waived bool) error {
 	return nil
 }
 
-func isBase64URL(s string) bool {
-	_, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil
-}
-
 // verifierMatches compares a code_verifier with the challenge that the code was issued for: RFC 7636 §4.6. Without a
 // challenge no verifier may come either, else a downgrade went unnoticed (RFC 9700 §4.8.2).
 func verifierMatches(challenge, verifier string) bool {

@@ -70,7 +70,8 @@ type Policy struct {
 	RefreshLimit        int    // refreshes a minute and grant; 0: no limit
 	ScopesOnRefresh     Scope  // which scopes survive a refresh; nil: all that were granted
 	OnReuse             OnReuse
-	StaleGenerations    int // how far behind a recent token may be and still be refused without revoking
+	OnAccessLost        OnAccessLost // for clients that are limited to groups
+	StaleGenerations    int          // how far behind a recent token may be and still be refused without revoking
 }
 
 // PolicyOf gives the policy of a preset, or false for a name that is none.
@@ -78,11 +79,12 @@ func PolicyOf(preset Preset) (Policy, bool) {
 	p := Policy{
 		Preset: preset, Refresh: RefreshAlways, Grace: 10 * time.Second, Idle: 30 * 24 * time.Hour, Absolute: 180 * 24 * time.Hour,
 		AccessTokenLifetime: 10 * time.Minute, AccessTokenFormat: FormatJWT, IDTokenAlg: "RS256", MaxGrants: 50, OnReuse: ReuseRevokes,
+		OnAccessLost: AccessLostSuspends,
 	}
 	switch preset {
 	case PresetStandard:
 	case PresetStrict:
-		p.Grace = 0
+		p.Grace, p.OnAccessLost = 0, AccessLostRevokes
 	case PresetMultiProcess:
 		p.Grace, p.StaleGenerations = MaxGrace, staleGenerations
 	default:
@@ -124,6 +126,8 @@ func (p Policy) Validate(authMethod AuthMethod) error {
 		return bad("refresh-limit: must be from 0 (no limit) to 100000 a minute")
 	case p.OnReuse != ReuseRevokes && p.OnReuse != ReuseReports:
 		return bad("on-reuse: must be revoke or report")
+	case p.OnAccessLost != AccessLostSuspends && p.OnAccessLost != AccessLostRevokes:
+		return bad("on-access-lost: must be suspend or revoke")
 	case p.StaleGenerations < 0 || p.StaleGenerations > staleGenerations:
 		return bad("policy: at most %d stale generations", staleGenerations)
 	}

@@ -53,15 +53,15 @@ func (s *Server) refreshGenuine(ctx context.Context, client *Client, state *Refr
 	if rule, why := state.ended(now); why != "" {
 		return nil, s.refused(state, token, r, now, rule, why)
 	}
-	v := state.judge(token, client.Policy, now)
-	if !r.counted && (v == verdictCurrent || v == verdictReplay) {
+	v := state.judge(token, client.Policy, now, s.epoch)
+	if !r.counted && (v == verdictCurrent || v == verdictReplay || v == verdictForward) {
 		if wait, ok := s.limiter.allow(state.ID, client.Policy.RefreshLimit, now.Wall); !ok {
 			return nil, because(RuleTokenLimit, &Error{Code: TemporarilyUnavailable, RetryAfter: wait, Description: "Too many refreshes of this sign-in. Nothing has changed; try again later."})
 		}
 		r.counted = true
 	}
 	switch v {
-	case verdictCurrent:
+	case verdictCurrent, verdictForward:
 		return s.rotate(ctx, client, state, token, r, now)
 	case verdictReplay:
 		return s.replay(ctx, client, state, token, r, now)
@@ -105,30 +105,41 @@ const (
 	verdictReuse                  // an older one, or the previous one after its window: two holders
 	verdictStale                  // the same, but of a client that is known to present stale tokens
 	verdictFork                   // the right generation with another secret: a copied database has rotated too
-	verdictFuture                 // newer than what is stored: a restored backup
+	verdictFuture                 // newer than what is stored: a restored backup, or storage that lied
+	verdictForward                // newer than what is stored, and the first of its grant since a backup was restored with its grants
 )
 
-// judge compares a genuine token with the stored row. Whether it was used before is a matter of generations, never of time.
-func (s *RefreshState) judge(t *refreshToken, p Policy, now Instant) verdict {
+// judge compares a genuine token with the stored row. Whether it was used before is a matter of generations, never of time. epoch
+// is the server's: a row of another one was restored from a backup and has not been used since.
+func (s *RefreshState) judge(t *refreshToken, p Policy, now Instant, epoch uint8) verdict {
 	behind := s.Generation - t.generation
+	hash, older, newer := t.hash(), epochBefore(t.epoch, s.Epoch), epochBefore(s.Epoch, t.epoch)
 	switch {
-	case t.epoch != s.Epoch, t.generation > s.Generation:
-		return verdictFuture
-	case behind == 0:
-		if !sameHash(t.hash(), s.CurrentHash) {
-			return verdictFork
+	case newer, t.generation > s.Generation && !older:
+		if s.Epoch != epoch && t.generation > s.Generation {
+			return verdictForward
 		}
+		return verdictFuture
+	case behind == 0 && sameHash(hash, s.CurrentHash):
 		return verdictCurrent
-	case behind == 1 && !sameHash(t.hash(), s.PreviousHash):
+	case behind == 1 && sameHash(hash, s.PreviousHash):
+		if s.WindowKeyID != 0 && now.Service < s.WindowEnd {
+			return verdictReplay
+		}
+	case older && t.generation >= s.Generation:
+		return verdictReuse // the restored backup took the grant up with another token
+	case behind <= 1 && !older:
 		return verdictFork
-	case behind == 1 && s.WindowKeyID != 0 && now.Service < s.WindowEnd:
-		return verdictReplay
 	}
 	if behind <= uint32(p.StaleGenerations) && now.Wall.Sub(t.issuedAt) < staleAge {
 		return verdictStale
 	}
 	return verdictReuse
 }
+
+// epochBefore says whether a is an epoch before b. They are counted in one byte, so they are compared around the circle: nobody
+// restores 128 backups within the life of a token.
+func epochBefore(a, b uint8) bool { return int8(a-b) < 0 }
 
 // rotate moves the token to its next generation, or renews it in place when the client's tokens do not rotate.
 func (s *Server) rotate(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) (*TokenResponse, error) {
@@ -147,7 +158,7 @@ func (s *Server) rotate(ctx context.Context, client *Client, state *RefreshState
 	if err != nil {
 		return nil, err
 	}
-	response.RefreshToken = next.spell(s.newestTokenKey())
+	response.RefreshToken, response.how = next.spell(s.keys().tokenKeyAt(rotation.RotatedAt)), outcomeRotated
 	// The whole ring is written, so the replays that wait for it go along.
 	replays := s.behind.takeReplays(state.TokenID)
 	for _, e := range append(replays, ringEntry(RingRotation, state, r, now)) {
@@ -165,7 +176,7 @@ func (s *Server) rotate(ctx context.Context, client *Client, state *RefreshState
 // nextGeneration derives the one successor and says what the row becomes.
 func (s *Server) nextGeneration(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) (*refreshToken, *Rotation, error) {
 	rotation := &Rotation{
-		Read: state, PreviousHash: state.CurrentHash, RotatedAt: now.Wall, IdleDeadline: now.Deadline.Add(client.Policy.Idle),
+		Read: state, Epoch: s.epoch, Skipped: token.generation - state.Generation, PreviousHash: token.hash(), RotatedAt: now.Wall, IdleDeadline: now.Deadline.Add(client.Policy.Idle),
 		UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent, Nonce: newNonce(), Ring: state.Ring,
 	}
 	var windowKey []byte
@@ -179,7 +190,7 @@ func (s *Server) nextGeneration(ctx context.Context, client *Client, state *Refr
 		// Nobody will ask for this successor a second time, so nothing may lead to it.
 		windowKey = newNonce()
 	}
-	next := token.successor(rotation.Nonce, s.keys().derive, windowKey, now.Wall)
+	next := token.successor(rotation.Epoch, rotation.Nonce, s.keys().deriveKeyAt(rotation.RotatedAt), windowKey, rotation.RotatedAt)
 	rotation.CurrentHash = next.hash()
 	return next, rotation, nil
 }
@@ -198,7 +209,7 @@ func (s *Server) replay(ctx context.Context, client *Client, state *RefreshState
 	if !ok {
 		return nil, s.refused(state, token, r, now, RuleTokenKeyLost, "the window key is lost")
 	}
-	next := token.successor(state.Nonce, s.keys().derive, key.Key, state.RotatedAt)
+	next := token.successor(state.Epoch, state.Nonce, s.keys().deriveKeyAt(state.RotatedAt), key.Key, state.RotatedAt)
 	if !sameHash(next.hash(), state.CurrentHash) {
 		return nil, s.refused(state, token, r, now, RuleTokenKeyLost, "the successor cannot be derived again: the derive key is lost")
 	}
@@ -206,7 +217,7 @@ func (s *Server) replay(ctx context.Context, client *Client, state *RefreshState
 	if err != nil {
 		return nil, err
 	}
-	response.RefreshToken = next.spell(s.newestTokenKey())
+	response.RefreshToken, response.how = next.spell(s.keys().tokenKeyAt(state.RotatedAt)), outcomeReplayed
 	s.behind.replay(state, now.Wall, ringEntry(RingReplay, state, r, now))
 	return response, nil
 }
@@ -220,10 +231,11 @@ func (s *Server) renew(ctx context.Context, client *Client, state *RefreshState,
 	if err != nil {
 		return nil, err
 	}
-	response.RefreshToken = r.RefreshToken
+	response.RefreshToken, response.how = r.RefreshToken, outcomeRenewed
 	deadline := now.Deadline.Add(client.Policy.Idle)
-	if due := deadline.Sub(state.IdleDeadline); due >= min(touchInterval, client.Policy.Idle/10) || due < 0 {
-		touch := &Rotation{Read: state, IdleDeadline: deadline, UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent,
+	due := deadline.Sub(state.IdleDeadline)
+	if due >= min(touchInterval, client.Policy.Idle/10) || due < 0 || state.Epoch != s.epoch {
+		touch := &Rotation{Read: state, Epoch: s.epoch, Skipped: token.generation - state.Generation, CurrentHash: token.hash(), IdleDeadline: deadline, UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent,
 			Ring: state.Ring.Append(ringEntry(RingUse, state, r, now))}
 		if err := s.store.TouchRefreshToken(ctx, touch); err != nil {
 			return nil, fault("renew refresh token", err)
@@ -243,6 +255,7 @@ func (s *Server) reuse(ctx context.Context, client *Client, state *RefreshState,
 		Detail: audit.Details("class", string(class), "generation", decimal(token.generation), "of", decimal(state.Generation)),
 	}
 	if client.Policy.OnReuse == ReuseReports {
+		s.tally.reused(class, true)
 		event.Kind, event.Result = audit.TokenReuseReport, "refused"
 		if s.behind.first("report:"+state.ID, now.Wall) {
 			s.behind.event(event)
@@ -253,6 +266,7 @@ func (s *Server) reuse(ctx context.Context, client *Client, state *RefreshState,
 	if err := s.store.RevokeReused(ctx, state, class, now.Wall, event); err != nil {
 		return fault("revoke reused grant", err)
 	}
+	s.tally.reused(class, false)
 	s.behind.refused(client.ID, state.ID, now.Wall)
 	s.behind.superseded(state, token.generation, now.Wall, Count{Reuses: 1})
 	return ofReuse(class, state, r.By, errRefreshToken(RuleTokenReuse, "reuse of generation "+decimal(token.generation)+" of "+decimal(state.Generation)+", class "+string(class)+": grant revoked"))
@@ -280,11 +294,18 @@ func (s *Server) refusedGenuine(v verdict, client *Client, state *RefreshState, 
 }
 
 // refreshTarget applies the policy of now to what was granted: person, client, scope and resource may all have changed
-// since (requirements.md T33, RT-04, RT-05, RT-15, RT-20).
+// since (requirements.md T33, T34, RT-04, RT-05, RT-15, RT-20).
 func (s *Server) refreshTarget(ctx context.Context, client *Client, state *RefreshState, r *TokenRequest, now Instant) (target, error) {
 	asked, err := ParseScope(r.Scope)
 	if err != nil {
 		return target{}, err
+	}
+	may, err := s.mayUse(ctx, client.Restricted, state.PersonID, client.ID)
+	if err != nil {
+		return target{}, err
+	}
+	if !may {
+		return target{}, s.accessLost(ctx, client, state, r, now)
 	}
 	if state.Offline && !client.Scope.Has(ScopeOfflineAccess) {
 		event := audit.Event{At: now.Wall, Kind: audit.GrantRevoked, Origin: audit.Origin{Actor: audit.ByServer, RequestID: r.By.RequestID},
@@ -312,7 +333,8 @@ func (s *Server) refreshTarget(ctx context.Context, client *Client, state *Refre
 	if len(t.scope) == 0 {
 		return target{}, scopeRefused(RuleScopeNone, "None of the granted scopes is left.")
 	}
-	return t, nil
+	t.groups, err = s.groupsClaim(ctx, state.PersonID, t.scope)
+	return t, err
 }
 
 // ringEntry is one use as the ring remembers it.

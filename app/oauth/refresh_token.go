@@ -71,9 +71,9 @@ func (t *refreshToken) hash() []byte {
 }
 
 // successor derives the next generation. The same inputs give the same token, so a replay inside the window can be
-// answered with it, while nothing that is stored leads to it once the window key is gone.
-func (t *refreshToken) successor(nonce, deriveKey, windowKey []byte, issuedAt time.Time) *refreshToken {
-	next := &refreshToken{id: t.id, epoch: t.epoch, generation: t.generation + 1, issuedAt: issuedAt.Truncate(time.Second)}
+// answered with it, while nothing that is stored leads to it once the window key is gone. The epoch is that in which it is issued.
+func (t *refreshToken) successor(epoch uint8, nonce, deriveKey, windowKey []byte, issuedAt time.Time) *refreshToken {
+	next := &refreshToken{id: t.id, epoch: epoch, generation: t.generation + 1, issuedAt: issuedAt.Truncate(time.Second)}
 	ikm := make([]byte, 0, secretSize+len(deriveKey)+len(windowKey))
 	ikm = append(append(append(ikm, t.secret[:]...), deriveKey...), windowKey...)
 	info := append([]byte("rt-next"), next.id[:]...)

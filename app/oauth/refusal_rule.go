@@ -26,6 +26,7 @@ const (
 	RuleConsentNeeded      Rule = "authorization.consent_needed"
 	RuleAuthentication     Rule = "authorization.authentication"
 	RuleDenied             Rule = "authorization.denied"
+	RuleAccess             Rule = "authorization.no_access"
 
 	RuleCodeClient      Rule = "code.client_mismatch"
 	RuleCodeRedirectURI Rule = "code.redirect_uri"
@@ -34,6 +35,7 @@ const (
 	RuleCodeSpent       Rule = "code.spent"
 	RuleCodeExpired     Rule = "code.expired"
 	RuleCodePerson      Rule = "code.person"
+	RuleCodeAccess      Rule = "code.no_access"
 
 	RuleTokenOrphan      Rule = "refresh_token.orphan"
 	RuleTokenClient      Rule = "refresh_token.client_mismatch"
@@ -51,11 +53,13 @@ const (
 	RuleTokenKeyLost     Rule = "refresh_token.successor_lost"
 	RuleTokenLimit       Rule = "refresh_token.too_many"
 	RuleTokenOfflineGone Rule = "refresh_token.offline_access_removed"
+	RuleTokenAccess      Rule = "refresh_token.no_access"
 
 	RuleAccessExpired  Rule = "access_token.expired"
 	RuleAccessRevoked  Rule = "access_token.revoked"
 	RuleAccessAudience Rule = "access_token.audience"
 	RuleAccessScope    Rule = "access_token.scope"
+	RuleAccessNoAccess Rule = "access_token.no_access"
 )
 
 // Rules gives every rule, in the order in which they are declared.
@@ -63,11 +67,12 @@ func Rules() []Rule {
 	return []Rule{
 		RuleWrongSecret, RuleWrongMethod, RuleClientDisabled, RuleClientGrantType, RuleClientPublic, RuleRequest, RuleGrantType,
 		RuleResponseType, RuleUnsupported, RuleTokenType, RuleScope, RuleScopeWider, RuleScopeNone, RuleResource, RuleRedirectURI,
-		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied,
-		RuleCodeClient, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson,
+		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied, RuleAccess,
+		RuleCodeClient, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson, RuleCodeAccess,
 		RuleTokenOrphan, RuleTokenClient, RuleTokenRevoked, RuleTokenPerson, RuleTokenCovered, RuleTokenAbsolute, RuleTokenIdle,
 		RuleTokenReuse, RuleTokenReported, RuleTokenStale, RuleTokenFork, RuleTokenFuture, RuleTokenReplayed, RuleTokenKeyLost,
-		RuleTokenLimit, RuleTokenOfflineGone, RuleAccessExpired, RuleAccessRevoked, RuleAccessAudience, RuleAccessScope,
+		RuleTokenLimit, RuleTokenOfflineGone, RuleTokenAccess, RuleAccessExpired, RuleAccessRevoked, RuleAccessAudience, RuleAccessScope,
+		RuleAccessNoAccess,
 	}
 }
 

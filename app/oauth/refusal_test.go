@@ -53,7 +53,7 @@ func TestRefusalsThatCannotBeWrittenWaitWithinTheirBound(t *testing.T) {
 			b.refuse(f)
 		}
 		if n%5000 == 0 {
-			if err := b.flush(t.Context(), behindFails{}); err == nil {
+			if _, err := b.flush(t.Context(), behindFails{}); err == nil {
 				t.Fatal("no fault")
 			}
 		}

@@ -141,11 +141,11 @@ func (c *Client) facts() []string {
 	}
 	return []string{
 		"name", c.Name, "auth_method", string(c.AuthMethod), "redirect_uris", strings.Join(c.RedirectURIs, " "), "grant_types", strings.Join(c.GrantTypes, ","),
-		"scope", c.Scope.String(), "trusted", onOff(c.Trusted), "pkce", onOff(!c.PKCEWaived), "redirect_uri_required", onOff(c.RedirectURIRequired),
-		"disabled", onOff(c.DisabledAt != nil), "policy", string(p.Preset), "refresh", string(p.Refresh), "rotation", onOff(!p.RotationOff),
+		"scope", c.Scope.String(), "trusted", onOff(c.Trusted), "pkce", onOff(!c.PKCEWaived), "redirect_uri_required", onOff(c.RedirectURIRequired), "second_factor", onOff(c.SecondFactor),
+		"disabled", onOff(c.DisabledAt != nil), "groups", c.groupNames(), "policy", string(p.Preset), "refresh", string(p.Refresh), "rotation", onOff(!p.RotationOff),
 		"grace", p.Grace.String(), "idle", p.Idle.String(), "absolute", p.Absolute.String(), "access_token_lifetime", p.AccessTokenLifetime.String(),
 		"access_token_format", string(p.AccessTokenFormat), "id_token_alg", p.IDTokenAlg, "max_grants", fmt.Sprint(p.MaxGrants),
-		"refresh_limit", fmt.Sprint(p.RefreshLimit), "scopes_on_refresh", scopesOnRefresh, "on_reuse", string(p.OnReuse),
+		"refresh_limit", fmt.Sprint(p.RefreshLimit), "scopes_on_refresh", scopesOnRefresh, "on_reuse", string(p.OnReuse), "on_access_lost", string(p.OnAccessLost),
 		"stale_generations", fmt.Sprint(p.StaleGenerations),
 	}
 }
@@ -164,6 +164,18 @@ func (c *Client) changed(before *Client) string {
 	}
 	was.RedirectURIs, is.RedirectURIs = only(before.RedirectURIs, c.RedirectURIs), only(c.RedirectURIs, before.RedirectURIs)
 	return audit.Change(was.facts(), is.facts())
+}
+
+// groupNames names the groups that the client is limited to.
+func (c *Client) groupNames() string {
+	if !c.Restricted {
+		return "everybody"
+	}
+	names := make([]string, len(c.Groups))
+	for i, g := range c.Groups {
+		names[i] = g.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 func onOff(on bool) string {

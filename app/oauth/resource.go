@@ -129,6 +129,7 @@ type target struct {
 	audience []string
 	scope    Scope
 	format   Format
+	groups   []string // what it says of the person's groups; nil: nothing
 }
 
 // target decides audience and scope of one access token: RFC 9068 §3, RFC 8707 §2.2. The audience is what was asked for;

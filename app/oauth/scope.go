@@ -5,16 +5,21 @@ import (
 	"strings"
 )
 
-// The scopes of OpenID Connect Core §5.4 and OpenID Connect Core §11 that every server knows.
+// The scopes that every server knows: those of OpenID Connect Core §5.4 and OpenID Connect Core §11, and groups, which asks for
+// the claim of that name.
 const (
 	ScopeOpenID        = "openid"
 	ScopeProfile       = "profile"
 	ScopeEmail         = "email"
+	ScopeGroups        = "groups"
 	ScopeOfflineAccess = "offline_access"
 )
 
 // standardScopes belong to the server itself, not to an API.
-var standardScopes = Scope{ScopeOpenID, ScopeProfile, ScopeEmail, ScopeOfflineAccess}
+var standardScopes = Scope{ScopeOpenID, ScopeProfile, ScopeEmail, ScopeGroups, ScopeOfflineAccess}
+
+// StandardScopes gives the scopes that belong to the server itself.
+func StandardScopes() Scope { return slices.Clone(standardScopes) }
 
 // Scope is a set of scope tokens (RFC 6749 §3.3) in the order in which they were first named.
 type Scope []string

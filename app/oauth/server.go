@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,7 @@ type Server struct {
 	behind  *behind
 	replays replayCounter
 	limiter refreshLimiter
+	tally   *Tally
 	reload  sync.Mutex
 
 	bulk     BulkRevoker // nil: the store does not know revocations of many
@@ -46,7 +48,7 @@ func New(ctx context.Context, cfg Config, store Store) (*Server, error) {
 	if source == nil {
 		source = SystemTime()
 	}
-	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, behind: newBehind(), bulkKick: make(chan struct{}, 1)}
+	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, behind: newBehind(), tally: newTally(), bulkKick: make(chan struct{}, 1)}
 	s.bulk, _ = store.(BulkRevoker)
 	if s.alarm == nil {
 		s.alarm = func(string, ...any) {}
@@ -82,6 +84,9 @@ func (s *Server) Issuer() string { return s.issuer }
 // Now reads the server's clock.
 func (s *Server) Now() Instant { return s.clock.Now() }
 
+// Tally gives what the server has counted, for metrics.
+func (s *Server) Tally() *Tally { return s.tally }
+
 func (s *Server) keys() *keyRing      { return s.ring.Load() }
 func (s *Server) registry() *registry { return s.apis.Load() }
 
@@ -91,7 +96,7 @@ func (s *Server) loadKeys(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read keys: %w", err)
 	}
-	if len(keys) == 0 {
+	if !slices.ContainsFunc(keys, func(k Key) bool { return k.Use != KeyFactor }) {
 		now := s.clock.Now().Wall
 		if keys, err = firstKeys(now); err != nil {
 			return err
@@ -147,14 +152,14 @@ const (
 func (s *Server) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { every(ctx, beatEvery, func() { s.clock.Now() }) })
-	wg.Go(func() { s.background(ctx, beatEvery, "save the clock", s.Beat) })
-	wg.Go(func() { s.background(ctx, reloadEvery, "reload keys and APIs", s.Reload) })
-	wg.Go(func() { s.background(ctx, flushEvery, "write counters", s.Flush) })
-	wg.Go(func() { s.background(ctx, sweepEvery, "sweep", s.Sweep) })
+	wg.Go(func() { s.background(ctx, beatEvery, workBeat, s.Beat) })
+	wg.Go(func() { s.background(ctx, reloadEvery, workReload, s.Reload) })
+	wg.Go(func() { s.background(ctx, flushEvery, workFlush, s.Flush) })
+	wg.Go(func() { s.background(ctx, sweepEvery, workSweep, s.Sweep) })
 	wg.Go(func() {
 		for ctx.Err() == nil {
 			if err := s.FollowBulk(ctx); err != nil && ctx.Err() == nil {
-				s.alarm("background work failed", "doing", "revoke many", "err", err)
+				s.failed(workBulk, err)
 			}
 			select {
 			case <-ctx.Done():
@@ -177,9 +182,14 @@ func (s *Server) Run(ctx context.Context) {
 func (s *Server) background(ctx context.Context, rhythm time.Duration, doing string, work func(context.Context) error) {
 	every(ctx, rhythm, func() {
 		if err := work(ctx); err != nil && ctx.Err() == nil {
-			s.alarm("background work failed", "doing", doing, "err", err)
+			s.failed(doing, err)
 		}
 	})
+}
+
+func (s *Server) failed(work string, err error) {
+	s.tally.lapsed(work)
+	s.alarm("background work failed", "doing", work, "err", err)
 }
 
 func every(ctx context.Context, rhythm time.Duration, do func()) {
@@ -212,29 +222,56 @@ func (s *Server) Beat(ctx context.Context) error {
 	return s.windows.erase(ctx, s.store, s.clock)
 }
 
-// Flush writes what was counted in memory.
+// Flush writes what was counted in memory, and the mark along with it: whoever was told that a token has expired is told so for ever,
+// also when the server dies now and its clock is set back.
 func (s *Server) Flush(ctx context.Context) error {
 	s.replays.sweep(s.clock.Now().Wall)
-	return s.behind.flush(ctx, s.store)
+	wrote, err := s.behind.flush(ctx, s.store)
+	if err != nil || !wrote {
+		return err
+	}
+	state := s.clock.state()
+	if err := s.store.SaveClock(ctx, state); err != nil {
+		return err
+	}
+	s.clock.saved(state)
+	return nil
 }
 
-// Sweep removes what nobody needs any more, in small batches, and rotates signing keys that are due.
+// Sweep removes what nobody needs any more, in small batches, and rotates the keys that are due.
 func (s *Server) Sweep(ctx context.Context) error {
 	now := s.clock.trusted()
+	if err := s.sweepStore(ctx, now); err != nil {
+		return err
+	}
+	return s.rotateDue(ctx)
+}
+
+// rotateDue rotates by schedule, unless the clock is in doubt: its times decide when a key is used and when it goes.
+func (s *Server) rotateDue(ctx context.Context) error {
+	now, ok := s.clock.agreed()
+	if !ok {
+		return nil
+	}
+	due := s.keys().due(now)
+	if len(due) == 0 {
+		return nil
+	}
+	if _, err := rotateKeys(ctx, s.store, now, audit.Origin{Actor: audit.ByServer}, due); err != nil {
+		return err
+	}
+	return s.Reload(ctx)
+}
+
+func (s *Server) sweepStore(ctx context.Context, now time.Time) (err error) {
+	rows, began := 0, time.Now()
+	defer func() { s.tally.sweep(rows, time.Since(began), err) }()
 	for range 500 {
 		n, err := s.store.Sweep(ctx, now, sweepBatch)
-		if err != nil {
+		rows += n
+		if err != nil || n == 0 {
 			return err
 		}
-		if n == 0 {
-			break
-		}
-	}
-	if due := s.keys().due(now); len(due) > 0 {
-		if _, err := rotateSigningKeys(ctx, s.store, now, audit.Origin{Actor: audit.ByServer}, due); err != nil {
-			return err
-		}
-		return s.Reload(ctx)
 	}
 	return nil
 }

@@ -13,11 +13,15 @@ import (
 type Store interface {
 	// Client gives a registered client, disabled ones too.
 	Client(ctx context.Context, id string) (*Client, error)
+	// RecentClient gives a client as [Store.Client] does, but as it was up to a quarter of a second ago when another process changed
+	// it meanwhile. What this process wrote it knows at once. Its lists are shared and must not be changed.
+	RecentClient(ctx context.Context, id string) (*Client, error)
 	// Clients gives all clients in the order of their names.
 	Clients(ctx context.Context) ([]Client, error)
-	// CreateClient adds a client; [ErrExists] if its id is taken.
+	// CreateClient adds a client; [ErrExists] if its id is taken, [ErrNoGroup] if one of its groups is gone.
 	CreateClient(ctx context.Context, c *Client, event audit.Event) error
-	// UpdateClient replaces a client and raises its version; [ErrConflict] if c.Version is not the stored one.
+	// UpdateClient replaces a client and raises its version; [ErrConflict] if c.Version is not the stored one, [ErrNoGroup] as
+	// CreateClient. Where its policy says so, the grants of people who may not use it any more end.
 	UpdateClient(ctx context.Context, c *Client, event audit.Event) error
 	// DeleteClient removes a client with its codes and consents and ends its grants, all at once; their rows follow in
 	// batches ([Store.Sweep]).
@@ -36,6 +40,12 @@ type Store interface {
 	Keys(ctx context.Context) ([]Key, error)
 	// AddKeys adds keys and sets the end of those in ending; [ErrExists] if another process added the same number first.
 	AddKeys(ctx context.Context, add []Key, ending map[string]time.Time, events ...audit.Event) error
+
+	// MayUse says whether a person is in one of the groups that a client is limited to. What changes the answer raises the version
+	// of the person or of the client.
+	MayUse(ctx context.Context, personID, clientID string) (bool, error)
+	// GroupsClaim gives what stands in the claim groups for a person, in any order.
+	GroupsClaim(ctx context.Context, personID string) ([]string, error)
 
 	// Owner gives a resource owner; a deleted one is [ErrNotFound], a disabled one is given.
 	Owner(ctx context.Context, id string) (*Owner, error)
@@ -131,7 +141,10 @@ type Redemption struct {
 type Rotation struct {
 	Read *RefreshState // what the decision stood on
 
-	CurrentHash  []byte
+	Epoch   uint8  // in which it happens; the token bears it from now on
+	Skipped uint32 // generations that came before the presented one and that a restored backup knows nothing of
+
+	CurrentHash  []byte // nil for a touch: as it is
 	PreviousHash []byte
 	Nonce        []byte
 	WindowKeyID  int64

@@ -92,7 +92,7 @@ func (l *Life) eventEntry(e audit.Event, f *Refusal) (Entry, bool) {
 		entry.Kind = EntryEnd
 	case audit.CodeReplayed:
 		entry.Kind, entry.Reason = EntryCodeReplay, string(RevokedCodeReplay)
-	case audit.GrantRevoked:
+	case audit.GrantRevoked, audit.GrantReported:
 		entry.Kind, entry.Reason = EntryRevoked, e.Result
 	case audit.GrantEvicted:
 		entry.Kind, entry.Reason = EntryRevoked, string(RevokedEvicted)

@@ -31,6 +31,8 @@ type TokenResponse struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope"`
 	IDToken      string `json:"id_token,omitempty"`
+
+	how outcome // for the tally
 }
 
 // maxRetries bounds how often a decision is made anew because something changed meanwhile.
@@ -39,12 +41,17 @@ const maxRetries = 20
 // Token answers a token request. The client authenticates first, whatever else is wrong; every later check of a grant
 // type leaves what is stored as it was until all have passed.
 func (s *Server) Token(ctx context.Context, r TokenRequest) (*TokenResponse, error) {
-	client, err := s.AuthenticateClient(ctx, r.Client, r.By)
+	authenticate := s.AuthenticateClient
+	if r.GrantType == GrantClientCredentials {
+		authenticate = s.authenticateNow // the secret alone gives a token, and no grant is looked at that would know of its end
+	}
+	client, err := authenticate(ctx, r.Client, r.By)
 	var response *TokenResponse
 	if err == nil {
 		r.By.Actor, r.By.ActorID = audit.ByClient, client.ID
 		response, err = s.answer(ctx, client, &r)
 	}
+	s.tally.answered(r.GrantType, response, err)
 	return response, s.remember(PathToken, client, r.By, err)
 }
 
@@ -79,7 +86,7 @@ func (s *Server) answer(ctx context.Context, client *Client, r *TokenRequest) (*
 			return response, err
 		}
 		// Somebody was faster, or an admin changed the client: decide again on what is stored now.
-		if client, err = s.AuthenticateClient(ctx, r.Client, r.By); err != nil {
+		if client, err = s.authenticateNow(ctx, r.Client, r.By); err != nil {
 			return nil, err
 		}
 		if client.DisabledAt != nil || !client.Allows(r.GrantType) {
@@ -100,7 +107,7 @@ func (s *Server) issue(c *Client, g *Grant, t target, nonce string, now time.Tim
 		AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(c.Policy.AccessTokenLifetime / time.Second), Scope: claims.Scope,
 	}
 	if g != nil && t.scope.Has(ScopeOpenID) {
-		if response.IDToken, err = s.mintIDToken(c, g, nonce, token, now); err != nil {
+		if response.IDToken, err = s.mintIDToken(c, g, t.groups, nonce, token, now); err != nil {
 			return nil, fault("sign ID token", err)
 		}
 	}

@@ -100,8 +100,10 @@ func (s *Server) Foresee(ctx context.Context, h TokenHead) (*Forecast, error) {
 	if f.Rule, _ = state.ended(now); f.Rule != "" {
 		return f, nil
 	}
-	f.judge(token, policy, now)
-	return f, nil
+	if f.judge(token, policy, now, s.epoch); f.Outcome == OutcomeRefuse {
+		return f, nil
+	}
+	return f, s.foreseeAccess(ctx, f, RuleTokenAccess)
 }
 
 // foreseeClient reads the client of a grant and refuses in its name.
@@ -123,13 +125,34 @@ func (s *Server) foreseeClient(ctx context.Context, f *Forecast, state *RefreshS
 	return nil
 }
 
+// foreseeAccess refuses what would be answered, if the client is not for the person now.
+func (s *Server) foreseeAccess(ctx context.Context, f *Forecast, rule Rule) error {
+	may, err := s.mayUse(ctx, f.State.ClientRestricted, f.State.PersonID, f.State.ClientID)
+	if err == nil && !may {
+		f.Outcome, f.Rule = OutcomeRefuse, rule
+	}
+	return err
+}
+
 // judge is [RefreshState.judge] for a token whose secret nobody has shown: it is taken for the right one.
-func (f *Forecast) judge(t *refreshToken, p Policy, now Instant) {
+func (f *Forecast) judge(t *refreshToken, p Policy, now Instant, epoch uint8) {
 	s := f.State
 	behind := s.Generation - t.generation
+	older, newer := epochBefore(t.epoch, s.Epoch), epochBefore(s.Epoch, t.epoch)
 	switch {
-	case t.epoch != s.Epoch, t.generation > s.Generation:
-		f.Rule = RuleTokenFuture
+	case newer, t.generation > s.Generation && !older:
+		switch f.Rule = RuleTokenFuture; {
+		case s.Epoch == epoch || t.generation <= s.Generation:
+		case p.RotationOff:
+			f.Rule, f.Outcome = "", OutcomeRenew
+		default:
+			f.Rule, f.Outcome = "", OutcomeRotate
+		}
+	case older && t.generation >= s.Generation && !p.RotationOff:
+		f.Rule, f.Class = RuleTokenReuse, classifyReuse(s, t.generation, now.Wall, s.LastIP, s.LastUserAgent)
+		if p.OnReuse == ReuseReports {
+			f.Rule, f.Class = RuleTokenReported, ""
+		}
 	case behind == 0 && p.RotationOff:
 		f.Outcome = OutcomeRenew
 	case behind == 0:
@@ -170,6 +193,7 @@ func (s *Server) ForeseeAccessToken(ctx context.Context, jti, grantID string) (*
 		f.Outcome = OutcomeRefuse
 	default:
 		f.Rule = ""
+		return f, s.foreseeAccess(ctx, f, RuleAccessNoAccess)
 	}
 	return f, nil
 }

@@ -10,10 +10,11 @@ import (
 
 // UserInfo is what the userinfo endpoint tells, OpenID Connect Core §5.3 and OpenID Connect Core §5.4.
 type UserInfo struct {
-	Subject       string `json:"sub"`
-	Name          string `json:"name,omitempty"`
-	Email         string `json:"email,omitempty"`
-	EmailVerified *bool  `json:"email_verified,omitempty"`
+	Subject       string   `json:"sub"`
+	Name          string   `json:"name,omitempty"`
+	Email         string   `json:"email,omitempty"`
+	EmailVerified *bool    `json:"email_verified,omitempty"`
+	Groups        []string `json:"groups,omitzero"` // nil: the scope does not ask for it
 }
 
 // UserInfo answers a bearer of an access token with openid that is meant for this server. An error is [InvalidToken] or
@@ -40,12 +41,12 @@ func (s *Server) userInfo(ctx context.Context, claims *AccessToken, valid bool) 
 	if err != nil {
 		return nil, errAccessToken(RuleAccessScope, "malformed scope")
 	}
-	alive, err := s.accessTokenAlive(ctx, claims)
+	ended, err := s.accessTokenEnded(ctx, claims)
 	if err != nil {
 		return nil, err
 	}
-	if !alive {
-		return nil, errAccessToken(RuleAccessRevoked, "revoked")
+	if ended != "" {
+		return nil, errAccessToken(ended, "revoked, or suspended")
 	}
 	if !scope.Has(ScopeOpenID) {
 		return nil, because(RuleAccessScope, refuse(InsufficientScope, "The access token does not have the scope openid."))
@@ -68,5 +69,6 @@ func (s *Server) userInfo(ctx context.Context, claims *AccessToken, valid bool) 
 		verified := owner.EmailVerified
 		info.Email, info.EmailVerified = owner.Email, &verified
 	}
-	return info, nil
+	info.Groups, err = s.groupsClaim(ctx, owner.ID, scope)
+	return info, err
 }

@@ -9,8 +9,16 @@ import (
 	"time"
 )
 
-// windowKeyPeriod is for how long windows that open share a key.
-const windowKeyPeriod = time.Minute
+const (
+	// windowKeyPeriod is for how long windows that open share a key, at most.
+	windowKeyPeriod = time.Minute
+	// windowKeyAhead is how long before that its successor is made, so that no rotation of a busy server waits for one.
+	windowKeyAhead = 10 * time.Second
+	// windowKeyWait is how long a rotation waits for a key. Then the disk is too slow, and the client had better come again.
+	windowKeyWait = 500 * time.Millisecond
+)
+
+var errWindowKeyWait = errors.New("the window key is not stored in time")
 
 // windowKeys are the random keys that successors are derived with. One is made for each minute in which rotations
 // happen and is durable before the first rotation uses it; it is erased once the windows that use it are over. After that
@@ -62,27 +70,36 @@ func (w *windowKeys) find(id int64) (WindowKey, bool) {
 func (w *windowKeys) open(ctx context.Context, store Store, c *Clock, grace time.Duration) (WindowKey, ServiceTime, error) {
 	for {
 		w.mu.Lock()
-		if w.current.Key != nil && c.source.Monotonic()-w.made < windowKeyPeriod {
+		age := c.source.Monotonic() - w.made
+		usable := w.current.Key != nil && age < windowKeyPeriod
+		if (!usable || age >= windowKeyPeriod-windowKeyAhead) && w.making == nil {
+			w.making = &windowKeyMaking{done: make(chan struct{})}
+			// The others must not suffer when the one that came first hangs up.
+			go w.make(context.WithoutCancel(ctx), store, c, w.making)
+		}
+		if usable {
 			key, end := w.current, c.openWindow(grace)
 			w.mu.Unlock()
 			return key, end, nil
 		}
 		m := w.making
-		if m == nil {
-			m = &windowKeyMaking{done: make(chan struct{})}
-			w.making = m
-			// The others must not suffer when the one that came first hangs up.
-			go w.make(context.WithoutCancel(ctx), store, c, m)
-		}
 		w.mu.Unlock()
-		select {
-		case <-m.done:
-			if m.err != nil {
-				return WindowKey{}, 0, m.err
-			}
-		case <-ctx.Done():
-			return WindowKey{}, 0, ctx.Err()
+		if err := m.wait(ctx); err != nil {
+			return WindowKey{}, 0, err
 		}
+	}
+}
+
+func (m *windowKeyMaking) wait(ctx context.Context) error {
+	late := time.NewTimer(windowKeyWait)
+	defer late.Stop()
+	select {
+	case <-m.done:
+		return m.err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-late.C:
+		return errWindowKeyWait
 	}
 }
 

@@ -226,3 +226,37 @@ func TestAnEraseThatFailsIsTriedAgain(t *testing.T) {
 type eraseFails struct{ *keyStore }
 
 func (eraseFails) EraseWindowKeys(context.Context, int64) error { return errDisk }
+
+// F10: on a disk that takes seconds, whoever needs a new key is turned away within one; and a server that is busy has the next key
+// before it needs it, so that nobody waits.
+func TestF10_NobodyWaitsLongForAWindowKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, store, source, clock := newWindowKeys(t)
+		slow := func() error { time.Sleep(5 * time.Second); return nil }
+		store.before = slow
+		began := time.Now()
+		if _, _, err := w.open(t.Context(), store, clock, time.Second); !errors.Is(err, errWindowKeyWait) || time.Since(began) > time.Second {
+			t.Fatalf("after %v: %v", time.Since(began), err)
+		}
+		time.Sleep(5 * time.Second)
+		first, _, err := w.open(t.Context(), store, clock, time.Second)
+		if err != nil {
+			t.Fatal("the key is there now:", err)
+		}
+
+		source.pass(windowKeyPeriod - windowKeyAhead)
+		began = time.Now()
+		same, _, err := w.open(t.Context(), store, clock, time.Second)
+		if err != nil || same.ID != first.ID || time.Since(began) != 0 {
+			t.Fatalf("while the next is made: key %d after %v: %v", same.ID, time.Since(began), err)
+		}
+		time.Sleep(6 * time.Second)
+		source.pass(windowKeyAhead)
+		next, _, err := w.open(t.Context(), store, clock, time.Second)
+		if err != nil || next.ID == first.ID || time.Since(began) != 6*time.Second {
+			t.Errorf("a minute later: key %d after %v: %v", next.ID, time.Since(began), err)
+		}
+		store.before = nil
+		synctest.Wait()
+	})
+}

@@ -21,11 +21,13 @@ import (
 // world is an engine over a real database file with a clock that tests move, for what is too much to do over HTTP.
 type world struct {
 	tester
-	path   string
-	db     *db.DB
-	engine *oauth.Server
-	clock  *clock
-	secret map[string]string // by client
+	path    string
+	db      *db.DB
+	engine  *oauth.Server
+	clock   *clock
+	secret  map[string]string // by client; "api.id" is the client of the API
+	staff   string            // the group of a client that is limited to one
+	session string            // in which the next grants are made, without offline_access; "": with it, in one that is not there
 }
 
 // tester is what testing.T and rapid.T have in common.
@@ -62,9 +64,9 @@ var template = sync.OnceValues(func() (map[string]string, []byte) {
 		p := account.Person{ID: id, Email: id + "@example.com", Name: id, Role: account.RolePerson, PasswordHash: "x", CreatedAt: at}
 		check(d.CreatePerson(ctx, p, audit.Event{At: at, Kind: audit.PersonCreated}))
 	}
-	_, _, err = oauth.RegisterAPI(ctx, d, &oauth.API{Resource: "https://api.test/", Name: "API", Scope: oauth.Scope{"read", "write"}}, at, by)
+	api, secret, err := oauth.RegisterAPI(ctx, d, &oauth.API{Resource: "https://api.test/", Name: "API", Scope: oauth.Scope{"read", "write"}}, at, by)
 	check(err)
-	secrets := map[string]string{}
+	secrets := map[string]string{"api.id": api.ID, api.ID: secret}
 	for id, change := range policies {
 		c := oauth.Client{ID: id, Name: id, RedirectURIs: []string{"https://app.test/cb"}, Scope: oauth.Scope{"read", "write", "offline_access"}}
 		c.Policy, _ = oauth.PolicyOf(oauth.PresetStandard)
@@ -142,24 +144,45 @@ func (w *world) ok(err error) {
 
 const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk-test-verifier"
 
+func challenge() string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 // grant makes a grant and gives its first refresh token and its id.
 func (w *world) grant(client, person string) (token, id string) {
 	w.Helper()
-	ctx, now := context.Background(), w.clock.Wall()
-	secret, sum := rand.Text(), sha256.Sum256([]byte(verifier))
-	hash := sha256.Sum256([]byte(secret))
-	w.ok(w.db.IssueCode(ctx, "", &oauth.AuthorizationCode{
-		Hash: hash[:], ClientID: client, PersonID: person, SessionID: "session of " + person, RedirectURI: "https://app.test/cb",
-		Scope: oauth.Scope{"read", "write", "offline_access"}, CodeChallenge: base64.RawURLEncoding.EncodeToString(sum[:]),
-		Authentication: oauth.Authentication{AuthTime: now}, CreatedAt: now, ExpiresAt: w.engine.Now().Deadline.Add(oauth.CodeLifetime),
-	}, nil, nil))
-	response, err := w.engine.Token(ctx, oauth.TokenRequest{
-		Client: w.credentials(client), GrantType: oauth.GrantAuthorizationCode, Code: secret, CodeVerifier: verifier, By: device,
-	})
+	response, err := w.redeem(client, person)
 	w.ok(err)
-	answer, err := w.engine.Introspect(ctx, w.credentials(client), response.AccessToken, device)
+	answer, err := w.engine.Introspect(context.Background(), w.credentials(client), response.AccessToken, device)
 	w.ok(err)
 	return response.RefreshToken, answer.GrantID
+}
+
+// tryGrant says what becomes of a code that was issued to somebody.
+func (w *world) tryGrant(client, person string) error {
+	w.Helper()
+	_, err := w.redeem(client, person)
+	return err
+}
+
+func (w *world) redeem(client, person string) (*oauth.TokenResponse, error) {
+	w.Helper()
+	ctx, now := context.Background(), w.clock.Wall()
+	secret := rand.Text()
+	hash := sha256.Sum256([]byte(secret))
+	session, scope := "session of "+person, oauth.Scope{"read", "write", "offline_access"}
+	if w.session != "" {
+		session, scope = w.session, scope[:2]
+	}
+	w.ok(w.db.IssueCode(ctx, "", &oauth.AuthorizationCode{
+		Hash: hash[:], ClientID: client, PersonID: person, SessionID: session, RedirectURI: "https://app.test/cb",
+		Scope: scope, CodeChallenge: challenge(),
+		Authentication: oauth.Authentication{AuthTime: now}, CreatedAt: now, ExpiresAt: w.engine.Now().Deadline.Add(oauth.CodeLifetime),
+	}, nil, nil))
+	return w.engine.Token(ctx, oauth.TokenRequest{
+		Client: w.credentials(client), GrantType: oauth.GrantAuthorizationCode, Code: secret, CodeVerifier: verifier, By: device,
+	})
 }
 
 var device = audit.Origin{IP: "192.0.2.1", UserAgent: "app/1.0"}

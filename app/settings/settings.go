@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -21,8 +22,43 @@ type Settings struct {
 	Accent        string       // colour of buttons and links as #rrggbb; "": ours
 	Logo          string       // hash of the logo, "" for none; set by [Save]
 	InviteDomains []string     // domains whose addresses may be invited, in lower case; none: any
+	SignUp        SignUp       // whether people make their accounts themselves
 	Policy        oauth.Policy // with which new clients begin
+	SecondFactor  SecondFactor // who has to show two factors at every sign-in
 	Version       int64        // raised by every change; 0: nothing was ever saved
+}
+
+// SignUp says who may make an account without being invited. Only the mailbox of the address proves that it is theirs, so it
+// cannot be on where no mails are sent.
+type SignUp struct {
+	On      bool
+	Domains []string // whose addresses may, in lower case; none: any
+}
+
+// May says whether an e-mail address may sign up.
+func (s SignUp) May(email string) bool { return s.On && among(s.Domains, email) }
+
+// SecondFactor says who has to show two factors to sign in, whatever an application asks for.
+type SecondFactor string
+
+// The rules.
+const (
+	SecondFactorNone     SecondFactor = "" // who has added one, and nobody else
+	SecondFactorAdmins   SecondFactor = "admins"
+	SecondFactorEveryone SecondFactor = "everyone"
+)
+
+// Covers reports whether the rule holds for somebody: privileged is who may see or do more than their own.
+func (f SecondFactor) Covers(privileged bool) bool {
+	return f == SecondFactorEveryone || f == SecondFactorAdmins && privileged
+}
+
+// String is the rule's name: "none" for none.
+func (f SecondFactor) String() string {
+	if f == SecondFactorNone {
+		return "none"
+	}
+	return string(f)
 }
 
 // Default is what a new installation has.
@@ -50,18 +86,20 @@ type Problem string
 
 // The problems.
 const (
-	ProblemName        Problem = "name"         // longer than 60 characters, or with characters that nobody sees
-	ProblemAccent      Problem = "accent"       // not #rrggbb
-	ProblemDomain      Problem = "domain"       // not a domain
-	ProblemDomains     Problem = "domains"      // more than 100
-	ProblemPolicy      Problem = "policy"       // Detail says what, as the policy does
-	ProblemLogoSize    Problem = "logo_size"    // more than [MaxLogoBytes]
-	ProblemLogoFormat  Problem = "logo_format"  // not a PNG
-	ProblemLogoPixels  Problem = "logo_pixels"  // wider or higher than [MaxLogoPixels]
-	ProblemLogoDamaged Problem = "logo_damaged" // a PNG that cannot be read
+	ProblemName        Problem = "name"          // longer than 60 characters, or with characters that nobody sees
+	ProblemAccent      Problem = "accent"        // not #rrggbb
+	ProblemDomain      Problem = "domain"        // not a domain
+	ProblemDomains     Problem = "domains"       // more than 100
+	ProblemNoMail      Problem = "no_mail"       // needs mails, and none can be sent
+	ProblemSecond      Problem = "second_factor" // none of the rules
+	ProblemPolicy      Problem = "policy"        // Detail says what, as the policy does
+	ProblemLogoSize    Problem = "logo_size"     // more than [MaxLogoBytes]
+	ProblemLogoFormat  Problem = "logo_format"   // not a PNG
+	ProblemLogoPixels  Problem = "logo_pixels"   // wider or higher than [MaxLogoPixels]
+	ProblemLogoDamaged Problem = "logo_damaged"  // a PNG that cannot be read
 )
 
-// FieldError is what is wrong with one field, named as in forms: name, accent, logo, invite_domains, or that of the policy.
+// FieldError is what is wrong with one field, named as in forms: name, accent, logo, invite_domains, signup, signup_domains, or that of the policy.
 type FieldError struct {
 	Field   string
 	Problem Problem
@@ -97,15 +135,18 @@ func (s Settings) Clean() Settings {
 	if s.Accent != "" && !strings.HasPrefix(s.Accent, "#") {
 		s.Accent = "#" + s.Accent
 	}
-	var domains []string
-	for _, d := range s.InviteDomains {
+	s.InviteDomains, s.SignUp.Domains = cleanDomains(s.InviteDomains), cleanDomains(s.SignUp.Domains)
+	return s
+}
+
+func cleanDomains(typed []string) (domains []string) {
+	for _, d := range typed {
 		d = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(d)), "@")
 		if d != "" && !slices.Contains(domains, d) {
 			domains = append(domains, d)
 		}
 	}
-	s.InviteDomains = domains
-	return s
+	return domains
 }
 
 // Validate says all that is wrong, as an [InvalidError], or nil.
@@ -121,14 +162,22 @@ func (s Settings) Validate() error {
 	if s.Accent != "" && !accent.MatchString(s.Accent) {
 		add("accent", ProblemAccent, "")
 	}
-	if len(s.InviteDomains) > maxDomains {
-		add("invite_domains", ProblemDomains, "")
-	}
-	for _, d := range s.InviteDomains {
-		if len(d) > 253 || !domain.MatchString(d) {
-			add("invite_domains", ProblemDomain, audit.Clean(d, 100))
-			break
+	for _, list := range []struct {
+		field   string
+		domains []string
+	}{{"invite_domains", s.InviteDomains}, {"signup_domains", s.SignUp.Domains}} {
+		if len(list.domains) > maxDomains {
+			add(list.field, ProblemDomains, "")
 		}
+		for _, d := range list.domains {
+			if len(d) > 253 || !domain.MatchString(d) {
+				add(list.field, ProblemDomain, audit.Clean(d, 100))
+				break
+			}
+		}
+	}
+	if f := s.SecondFactor; f != SecondFactorNone && f != SecondFactorAdmins && f != SecondFactorEveryone {
+		add("second_factor", ProblemSecond, "")
 	}
 	// A public client is the strictest: what holds for it holds for every new one.
 	if err := s.Policy.Validate(oauth.AuthNone); err != nil {
@@ -143,12 +192,15 @@ func (s Settings) Validate() error {
 
 // MayInvite says whether an e-mail address is of a domain that may be invited. The domain must match whole: a subdomain is
 // another domain.
-func (s Settings) MayInvite(email string) bool {
-	if len(s.InviteDomains) == 0 {
+func (s Settings) MayInvite(email string) bool { return among(s.InviteDomains, email) }
+
+// among says whether an address is of one of the domains, or of any where there are none.
+func among(domains []string, email string) bool {
+	if len(domains) == 0 {
 		return true
 	}
 	at := strings.LastIndexByte(email, '@')
-	return at >= 0 && slices.Contains(s.InviteDomains, strings.ToLower(email[at+1:]))
+	return at >= 0 && slices.Contains(domains, strings.ToLower(email[at+1:]))
 }
 
 // LogoChange is what happens to the logo. The zero value leaves it.
@@ -205,9 +257,10 @@ func (s Settings) facts() []string {
 	p := s.Policy
 	return []string{
 		"name", s.Name, "accent", s.Accent, "logo", s.Logo, "invite_domains", strings.Join(s.InviteDomains, ","),
+		"signup", strconv.FormatBool(s.SignUp.On), "signup_domains", strings.Join(s.SignUp.Domains, ","), "second_factor", s.SecondFactor.String(),
 		"policy", string(p.Preset), "refresh", string(p.Refresh), "grace", p.Grace.String(), "idle", p.Idle.String(), "absolute", p.Absolute.String(),
 		"access_token_lifetime", p.AccessTokenLifetime.String(), "access_token_format", string(p.AccessTokenFormat), "id_token_alg", p.IDTokenAlg,
-		"max_grants", fmt.Sprint(p.MaxGrants), "refresh_limit", fmt.Sprint(p.RefreshLimit), "on_reuse", string(p.OnReuse),
+		"max_grants", fmt.Sprint(p.MaxGrants), "refresh_limit", fmt.Sprint(p.RefreshLimit), "on_reuse", string(p.OnReuse), "on_access_lost", string(p.OnAccessLost),
 		"stale_generations", fmt.Sprint(p.StaleGenerations),
 	}
 }

@@ -73,6 +73,9 @@ func (c clientCreate) Run(ctx context.Context, p *program) error {
 		if err := c.apply(client); err != nil {
 			return err
 		}
+		if err := c.limit(ctx, store, client); err != nil {
+			return err
+		}
 		secret, err := oauth.RegisterClient(ctx, store, client, now(), operator())
 		if errors.Is(err, oauth.ErrExists) {
 			return fmt.Errorf("the client_id %s is taken", c.ID)
@@ -147,18 +150,20 @@ Examples:
 
     regrant client update my-app --redirect-uri https://app.example.com/callback --redirect-uri https://app.example.com/other
     regrant client update my-app --grace 30s --idle 168h
-    regrant client update my-app --no-trusted`
+    regrant client update my-app --no-trusted
+    regrant client update my-app --group Staff --group Board
+    regrant client update my-app --group ""`
 }
 
 func (c clientUpdate) Run(ctx context.Context, p *program) error {
 	if err := c.apply(&oauth.Client{}); err != nil {
 		return err // whatever the client is
 	}
-	return p.change(ctx, c.ID, func(client *oauth.Client) error {
+	return p.change(ctx, c.ID, func(store *db.DB, client *oauth.Client) error {
 		if c.Name != nil {
 			client.Name = *c.Name
 		}
-		return c.apply(client)
+		return errors.Join(c.apply(client), c.limit(ctx, store, client))
 	})
 }
 
@@ -168,7 +173,7 @@ type clientDisable struct{ which }
 func (clientDisable) Help() string { return "Example:\n\n    regrant client disable my-app" }
 
 func (c clientDisable) Run(ctx context.Context, p *program) error {
-	return p.change(ctx, c.ID, func(client *oauth.Client) error {
+	return p.change(ctx, c.ID, func(_ *db.DB, client *oauth.Client) error {
 		if client.DisabledAt == nil {
 			client.DisabledAt = new(now())
 		}
@@ -182,16 +187,16 @@ type clientEnable struct{ which }
 func (clientEnable) Help() string { return "Example:\n\n    regrant client enable my-app" }
 
 func (c clientEnable) Run(ctx context.Context, p *program) error {
-	return p.change(ctx, c.ID, func(client *oauth.Client) error {
+	return p.change(ctx, c.ID, func(_ *db.DB, client *oauth.Client) error {
 		client.DisabledAt = nil
 		return nil
 	})
 }
 
 // change changes a client and prints it.
-func (p *program) change(ctx context.Context, id string, change func(*oauth.Client) error) error {
+func (p *program) change(ctx context.Context, id string, change func(*db.DB, *oauth.Client) error) error {
 	return p.with(ctx, orFail, func(store *db.DB) error {
-		client, err := oauth.ChangeClient(ctx, store, id, change, now(), operator())
+		client, err := oauth.ChangeClient(ctx, store, id, func(c *oauth.Client) error { return change(store, c) }, now(), operator())
 		if err != nil {
 			return noSuchClient(err, id)
 		}

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"slices"
+	"strings"
 	"time"
 
+	"regrant/app/account"
 	"regrant/app/oauth"
+	"regrant/db"
 )
 
 // clientFlags are what create and update share. Nil is what was not named.
@@ -16,6 +20,8 @@ type clientFlags struct {
 	Trusted             *bool             `negatable:"" help:"It is your own: people are not asked for consent."`
 	PKCE                *bool             `name:"pkce" negatable:"" help:"--no-pkce accepts a confidential client that does not know PKCE."`
 	RedirectURIRequired *bool             `name:"redirect-uri-required" negatable:"" help:"OAuth 2.0 behaviour: redirect_uri must be repeated at the token endpoint."`
+	SecondFactor        *bool             `name:"second-factor" negatable:"" help:"People need two factors to sign in to it; who has one only is led to add another."`
+	Group               []string          `sep:"none" placeholder:"NAME" help:"Only members of this group may use it; give it once for each. Without, and by \"\" in an update: everybody."`
 	policyFlags
 }
 
@@ -32,6 +38,7 @@ type policyFlags struct {
 	MaxGrants           *int           `group:"Policy of its tokens" placeholder:"50" help:"Sign-ins a person may have with it at a time; the oldest idle one makes way."`
 	ScopesOnRefresh     *string        `group:"Policy of its tokens" placeholder:"\"A B\"" help:"Which scopes survive a refresh; \"\" for all."`
 	OnReuse             *string        `group:"Policy of its tokens" placeholder:"ACTION" help:"When two hold one refresh token: revoke the grant, or only report it."`
+	OnAccessLost        *string        `group:"Policy of its tokens" placeholder:"ACTION" help:"When somebody leaves its groups: suspend their grants, or revoke them."`
 	RefreshLimit        *int           `group:"Policy of its tokens" placeholder:"N" help:"Refreshes a minute and grant; 0 for no limit."`
 }
 
@@ -56,7 +63,31 @@ func (f clientFlags) apply(c *oauth.Client) error {
 		c.PKCEWaived = !*f.PKCE
 	}
 	set(&c.RedirectURIRequired, f.RedirectURIRequired)
+	set(&c.SecondFactor, f.SecondFactor)
 	return f.policyFlags.apply(&c.Policy)
+}
+
+// limit says which groups may use the client, if some were named.
+func (f clientFlags) limit(ctx context.Context, store *db.DB, c *oauth.Client) error {
+	if f.Group == nil {
+		return nil
+	}
+	c.Restricted, c.Groups = false, nil
+	for _, name := range f.Group {
+		if name == "" {
+			continue
+		}
+		group, err := findGroup(ctx, account.NewGroups(store), name)
+		if err != nil {
+			return err
+		}
+		c.Restricted = true
+		if !slices.ContainsFunc(c.Groups, func(g oauth.Group) bool { return g.ID == group.ID }) {
+			c.Groups = append(c.Groups, oauth.Group{ID: group.ID, Name: group.Name})
+		}
+	}
+	slices.SortFunc(c.Groups, func(a, b oauth.Group) int { return strings.Compare(account.GroupKey(a.Name), account.GroupKey(b.Name)) })
+	return nil
 }
 
 func (f policyFlags) apply(p *oauth.Policy) error {
@@ -88,6 +119,7 @@ func (f policyFlags) apply(p *oauth.Policy) error {
 	set(&p.IDTokenAlg, f.IDTokenAlg)
 	set(&p.MaxGrants, f.MaxGrants)
 	setText(&p.OnReuse, f.OnReuse)
+	setText(&p.OnAccessLost, f.OnAccessLost)
 	set(&p.RefreshLimit, f.RefreshLimit)
 	return nil
 }

@@ -29,6 +29,8 @@ type clientView struct {
 	Trusted             bool       `json:"trusted"`
 	PKCE                bool       `json:"pkce"`
 	RedirectURIRequired bool       `json:"redirect_uri_required"` // at the token endpoint, too
+	SecondFactor        bool       `json:"second_factor"`
+	Groups              []string   `json:"groups"` // names; null: everybody may use it
 	SecretHint          string     `json:"client_secret_hint,omitempty"`
 	OldSecret           *time.Time `json:"old_client_secret_ends_at,omitempty"`
 
@@ -43,6 +45,7 @@ type clientView struct {
 	MaxGrants           int     `json:"max_grants"`
 	ScopesOnRefresh     *string `json:"scopes_on_refresh"` // null: all that were granted
 	OnReuse             string  `json:"on_reuse"`
+	OnAccessLost        string  `json:"on_access_lost"`
 	RefreshLimit        int     `json:"refresh_limit"`
 }
 
@@ -53,10 +56,16 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 		ClientID: c.ID, ClientSecret: secret, ClientIDIssuedAt: c.CreatedAt.Unix(), ClientName: c.Name,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), GrantTypes: append([]string{}, c.GrantTypes...),
 		TokenEndpointAuthMethod: string(c.AuthMethod), Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg,
-		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived, RedirectURIRequired: c.RedirectURIRequired,
+		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived, RedirectURIRequired: c.RedirectURIRequired, SecondFactor: c.SecondFactor,
 		Policy: string(p.Preset), Refresh: string(p.Refresh), Rotation: !p.RotationOff,
 		Grace: p.Grace.Seconds(), Idle: p.Idle.Seconds(), Absolute: p.Absolute.Seconds(), AccessTokenLifetime: p.AccessTokenLifetime.Seconds(),
-		AccessTokenFormat: string(p.AccessTokenFormat), MaxGrants: p.MaxGrants, OnReuse: string(p.OnReuse), RefreshLimit: p.RefreshLimit,
+		AccessTokenFormat: string(p.AccessTokenFormat), MaxGrants: p.MaxGrants, OnReuse: string(p.OnReuse), OnAccessLost: string(p.OnAccessLost), RefreshLimit: p.RefreshLimit,
+	}
+	if c.Restricted {
+		v.Groups = []string{}
+		for _, g := range c.Groups {
+			v.Groups = append(v.Groups, g.Name)
+		}
 	}
 	if secret != "" {
 		v.ClientSecretExpiresAt = new(int64)
@@ -82,7 +91,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
 		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod),
 		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
-		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Token endpoint", redirectURIText(c), "Created", moment(&c.CreatedAt))
+		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
 	if !c.Allows(oauth.GrantAuthorizationCode) && !c.Allows(oauth.GrantClientCredentials) {
 		return // the client of an API gets no tokens
 	}
@@ -90,8 +99,23 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	sheet(w, "Policy", string(p.Preset), "Refresh tokens", string(p.Refresh), "Rotation", yesNo(!p.RotationOff), "Grace", lifetime(p.Grace),
 		"Idle lifetime", lifetime(p.Idle), "Absolute lifetime", lifetime(p.Absolute),
 		"Access token", fmt.Sprintf("%s, %s", p.AccessTokenFormat, lifetime(p.AccessTokenLifetime)), "ID token", p.IDTokenAlg,
-		"Grants a person", fmt.Sprint(p.MaxGrants), "Scopes on refresh", scopesOnRefreshText(p), "On reuse", string(p.OnReuse),
+		"Grants a person", fmt.Sprint(p.MaxGrants), "Scopes on refresh", scopesOnRefreshText(p), "On reuse", string(p.OnReuse), "On lost access", string(p.OnAccessLost),
 		"Refreshes a minute", limitText(p.RefreshLimit))
+}
+
+// accessText says whom the client is for, where that is not everybody.
+func accessText(c *oauth.Client) string {
+	if !c.Restricted {
+		return ""
+	}
+	names := make([]string, len(c.Groups))
+	for i, g := range c.Groups {
+		names[i] = g.Name
+	}
+	if len(names) == 0 {
+		return "nobody: its groups were deleted"
+	}
+	return "members of " + strings.Join(names, ", ")
 }
 
 func clientStatus(c *oauth.Client) string {
@@ -128,6 +152,13 @@ func pkceText(c *oauth.Client) string {
 func redirectURIText(c *oauth.Client) string {
 	if c.RedirectURIRequired {
 		return "redirect_uri required, as in OAuth 2.0"
+	}
+	return ""
+}
+
+func secondFactorText(c *oauth.Client) string {
+	if c.SecondFactor {
+		return "required"
 	}
 	return ""
 }

@@ -144,7 +144,7 @@ func newDemo(ctx context.Context, listen string, log *slog.Logger, cost account.
 
 func emptyDemo(log *slog.Logger) *demo {
 	return &demo{
-		log: log, clock: newDemoClock(), catalogue: view.NewCatalogue(), browsers: newDemoBrowsers(), ending: make(chan struct{}),
+		log: log, clock: newDemoClock(), catalogue: view.TheCatalogue(), browsers: newDemoBrowsers(), ending: make(chan struct{}),
 		visitors: &demoVisitors{all: map[string]*demoVisitor{}}, tapes: demoTapes{byTrace: map[string]*demoTape{}},
 		http: &http.Client{Timeout: demoTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}

@@ -27,13 +27,6 @@ addEventListener("error", (e) => complaints.push("error " + e.message));`
 	runAxe         = `axe.run({resultTypes: ["violations"]}).then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.html).join(" ")).join("\n"))`
 )
 
-// demoTab is a browser that looks at the demo.
-type demoTab struct {
-	t   *testing.T
-	ctx context.Context
-	axe string
-}
-
 func newDemoTab(t *testing.T) *demoTab {
 	t.Helper()
 	if testing.Short() {
@@ -59,7 +52,9 @@ func newDemoTab(t *testing.T) *demoTab {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	t.Cleanup(cancel)
 	b := &demoTab{t: t, ctx: ctx}
-	b.do(chromedp.Navigate("about:blank"))
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil { // it starts with the context of its first step, and ends with that
+		t.Fatal(err)
+	}
 	if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: noteComplaints}); err != nil {
 		t.Fatal(err)
 	}
@@ -76,28 +71,6 @@ func newDemoTab(t *testing.T) *demoTab {
 		t.Log("axe-core is not at hand, so it is not run")
 	}
 	return b
-}
-
-func (b *demoTab) do(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		at, _ := chromedp.Run(b.ctx, chromedp.Location())
-		b.t.Fatalf("at %s: %v", at, err)
-	}
-}
-
-func (b *demoTab) text(expression string) string {
-	b.t.Helper()
-	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.t.Fatalf("%s: %v", expression, err)
-	}
-	return text
-}
-
-func (b *demoTab) click(selector string) {
-	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
 }
 
 // media sets the colour scheme, and whether things move.
@@ -135,25 +108,11 @@ func (b *demoTab) look(name string) {
 	b.media("light", "no-preference")
 }
 
-// await waits until the page shows a scene.
-func (b *demoTab) await(title string) {
-	b.t.Helper()
-	got := ""
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		var err error
-		got, err = chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.readyState == "complete" ? document.getElementById("scene-title")?.textContent ?? "" : ""`))
-		if err == nil && got == title {
-			return
-		}
-	}
-	b.t.Fatalf("the page shows %q, not %q", got, title)
-}
-
 // signIn goes from the application through the server's pages and back.
 func (b *demoTab) signIn(d *demo) {
 	b.t.Helper()
 	b.click(`.acts form[action$="/act/sign-in"] button`)
-	b.do(chromedp.WaitVisible(chromedp.CSS("#password")), chromedp.SendKeys(chromedp.CSS("#password"), d.person.password))
+	b.fill("#password", d.person.password)
 	b.click(`form[action$="/login"] button[type=submit]`)
 	b.allow()
 }
@@ -168,7 +127,8 @@ func (b *demoTab) allow() {
 func TestADemoInARealBrowser(t *testing.T) {
 	b := newDemoTab(t)
 	d := newTestDemo(t)
-	b.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(d.app.url))
+	b.do(chromedp.EmulateViewport(1280, 800))
+	b.open(d.app.url)
 	b.await("The eight steps, before they happen")
 	b.look("the outlook")
 
@@ -254,7 +214,8 @@ func TestTheDemoWorksWithoutScripts(t *testing.T) {
 	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		t.Fatal(err)
 	}
-	b.do(chromedp.EmulateViewport(360, 740), chromedp.Navigate(d.app.url))
+	b.do(chromedp.EmulateViewport(360, 740))
+	b.open(d.app.url)
 	b.signIn(d)
 	for act, title := range map[string]string{"call": "The API answered", "twice": "Two tabs refreshed at once"} {
 		b.click(`.acts form[data-act="` + act + `"] button`)
@@ -270,7 +231,8 @@ func TestADemoAtAServerElsewhereInARealBrowser(t *testing.T) {
 	b := newDemoTab(t)
 	home := newTestDemo(t)
 	d := home.guest(t, "", func(c *oauth.Client) { c.AuthMethod = oauth.AuthNone }).demo
-	b.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(d.app.url))
+	b.do(chromedp.EmulateViewport(1280, 800))
+	b.open(d.app.url)
 	b.await("The eight steps, before they happen")
 	b.look("the outlook")
 	b.signIn(d)

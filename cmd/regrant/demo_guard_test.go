@@ -185,8 +185,18 @@ func TestTheDemoFindsPorts(t *testing.T) {
 	a, b := &demoPlace{}, &demoPlace{}
 
 	err = demoListen(fmt.Sprintf("127.0.0.1:%d", port-1), a, b)
+	for tries := 0; err != nil && tries < 50; tries++ { // the port before is taken too: take another pair
+		other, errListen := net.Listen("tcp", "127.0.0.1:0")
+		if errListen != nil {
+			t.Fatal(errListen)
+		}
+		defer other.Close()
+		port = other.Addr().(*net.TCPAddr).Port
+		a, b = &demoPlace{}, &demoPlace{}
+		err = demoListen(fmt.Sprintf("127.0.0.1:%d", port-1), a, b)
+	}
 	if err != nil {
-		t.Skip("the port before is taken too: ", err)
+		t.Fatal(err)
 	}
 	defer a.listener.Close()
 	defer b.listener.Close()

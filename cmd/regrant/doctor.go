@@ -13,6 +13,8 @@ import (
 )
 
 type doctorCommand struct {
+	smtpFlags
+	masterKeyFlags
 	ResetClock bool `help:"The clock is right now and was wrong before: forget the wrong time. The server must be stopped."`
 }
 
@@ -43,18 +45,26 @@ func (c doctorCommand) Run(ctx context.Context, p *program) error {
 		return p.resetClock(ctx)
 	}
 	findings := []finding{checkFiles(p.DB)} // before the files are opened, which mends their modes
-	store, err := p.open(ctx, orFail, db.Options{ReadTimeout: longRead})
+	if err := db.CheckWAL(p.DB); err != nil {
+		return p.diagnose(append(findings, finding{"log", "failed", err.Error()})) // opening it would end what can still be read
+	}
+	findings = append(findings, checkComplete(ctx, p.DB))
+	key, err := c.key(p.DB)
 	if err != nil {
 		return err
 	}
-	for _, check := range []func(context.Context, *db.DB) (finding, error){checkIntegrity, checkReferences, checkAudit, checkKeys, checkClock} {
+	store, err := p.open(ctx, orFail, db.Options{ReadTimeout: longRead, MasterKey: key})
+	if err != nil {
+		return err
+	}
+	for _, check := range []func(context.Context, *db.DB) (finding, error){checkIntegrity, checkReferences, checkAudit, checkKeys, checkSeal, checkClock} {
 		f, err := check(ctx, store)
 		if err != nil {
 			return errors.Join(err, store.Close())
 		}
 		findings = append(findings, f)
 	}
-	return errors.Join(store.Close(), p.diagnose(findings))
+	return errors.Join(store.Close(), p.diagnose(append(findings, checkMail(c.smtpFlags))))
 }
 
 // diagnose prints the findings and fails if one of them has.

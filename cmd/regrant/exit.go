@@ -60,10 +60,18 @@ func plainly(err error) string {
 		return password.Error()
 	case errors.As(err, &invalid) && invalid.Field == "email":
 		return "email: this is not an e-mail address"
+	case errors.As(err, &invalid) && invalid.Key == "group.description_invalid":
+		return "description: at most 300 characters, on one line"
+	case errors.As(err, &invalid) && invalid.Key == "group.name_invalid":
+		return "name: 1 to 60 characters that can be seen, on one line"
 	case errors.As(err, &invalid):
 		return invalid.Field + ": at most 100 characters, and none that control the text around them"
 	case errors.Is(err, account.ErrEmailTaken):
 		return "another person has this e-mail address"
+	case errors.Is(err, account.ErrNameTaken):
+		return "another group has this name"
+	case errors.Is(err, oauth.ErrNoGroup), errors.Is(err, account.ErrNoGroup):
+		return "the group was deleted at the same time"
 	case errors.Is(err, oauth.ErrConflict), errors.Is(err, account.ErrChanged):
 		return "somebody else changed this at the same time; try again"
 	}

@@ -23,7 +23,7 @@ func proxiesOnLoopback(t *testing.T) {
 		"127.0.0.1": false, "127.0.0.0/8": false, "::1": false, "127.0.0.1 ::1": false, "::ffff:127.0.0.1": false,
 		"10.0.0.1": true, "127.0.0.1 10.0.0.0/8": true, "126.0.0.0/7": true, "::/127": true, "fd00::/8": true,
 	} {
-		s, err := serveCommand{Listen: "0.0.0.0:8080", Issuer: "https://id.example.com", TrustedProxy: strings.Fields(proxies)}.settings()
+		s, err := serveCommand{Listen: "0.0.0.0:8080", Issuer: "https://id.example.com", TrustedProxy: strings.Fields(proxies)}.settings("regrant.db")
 		if mistake := (usageError{}); !want && (!errors.As(err, &mistake) || !strings.HasPrefix(mistake.text, "listen: ")) || want && err != nil {
 			t.Errorf("%s: %v, %v", proxies, s, err)
 		}

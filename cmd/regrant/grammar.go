@@ -19,10 +19,13 @@ type grammar struct {
 	Serve   serveCommand   `cmd:"" group:"run" help:"Run the server."`
 	Demo    demoCommand    `cmd:"" group:"run" help:"Show in a browser what an application, the server and an API say to each other."`
 	User    userCommand    `cmd:"" group:"manage" help:"People who sign in."`
+	Group   groupCommand   `cmd:"" group:"manage" help:"Groups of people, to whom applications can be limited."`
 	Client  clientCommand  `cmd:"" group:"manage" help:"Applications that people sign in to."`
 	API     apiCommand     `cmd:"" name:"api" group:"manage" help:"Resource servers that access tokens are for."`
 	Grant   grantCommand   `cmd:"" group:"manage" help:"What people have allowed applications; end it here."`
 	Key     keyCommand     `cmd:"" group:"manage" help:"Keys of the server."`
+	Backup  backupCommand  `cmd:"" group:"run" help:"Write a copy of the database while the server runs."`
+	Restore restoreCommand `cmd:"" group:"run" help:"Put a backup in the place of the database."`
 	Doctor  doctorCommand  `cmd:"" group:"run" help:"Check the database, the audit log, the keys and the clock."`
 	Version versionCommand `cmd:"" group:"run" help:"Print the versions of Regrant, Go and SQLite."`
 }

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,7 +27,9 @@ const (
 	maxHeaderBytes = 32 << 10
 	maxStreams     = 128  // of one HTTP/2 connection
 	maxConnections = 8192 // at a time
-	reservedFiles  = 128  // for the database and the log
+	shares         = 8    // one address may hold this part of them
+	minShare       = 64
+	reservedFiles  = 128 // for the database and the log
 )
 
 func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
@@ -43,6 +47,7 @@ func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 type listeners struct {
 	public []net.Listener
 	ops    net.Listener // nil: none
+	crowd  *crowd       // at the public ones
 }
 
 // listen opens the sockets, or takes over those that systemd has opened.
@@ -74,8 +79,9 @@ func (s *serveSettings) listen(log *slog.Logger) (*listeners, error) {
 		l.public = append(l.public, socket)
 	}
 	room := max(16, min(maxConnections, int(min(openFiles(), 1<<20))-reservedFiles))
+	l.crowd = newCrowd(max(minShare, room/shares), s.speaksForMany, log)
 	for i, socket := range l.public {
-		l.public[i] = netutil.LimitListener(s.guard(socket, log), room/len(l.public))
+		l.public[i] = netutil.LimitListener(l.crowd.limit(s.guard(socket, log)), room/len(l.public))
 	}
 	if s.OpsListen != "" {
 		if l.ops, err = listenTCP("ops-listen", s.OpsListen); err != nil {
@@ -84,6 +90,11 @@ func (s *serveSettings) listen(log *slog.Logger) (*listeners, error) {
 		}
 	}
 	return l, nil
+}
+
+// speaksForMany says whether connections from an address can be of many people: those of a proxy are.
+func (s *serveSettings) speaksForMany(addr netip.Addr) bool {
+	return addr.IsLoopback() || slices.ContainsFunc(s.proxies, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
 
 // activated says whether systemd has opened sockets for this process, and not for one that started it.

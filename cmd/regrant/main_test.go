@@ -26,13 +26,16 @@ var update = flag.Bool("update", false, "write what the transcripts compare with
 // TestMain lets the test binary be regrant itself, and the programs with which the transcripts look at a server.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"regrant": main,
-		"cert":    certMain,
-		"fetch":   fetchMain,
-		"hello":   helloMain,
-		"signin":  signInMain,
-		"shows":   showsMain,
-		"sql":     sqlMain,
+		"regrant":     main,
+		"cert":        certMain,
+		"failingdisk": failingDiskMain,
+		"fetch":       fetchMain,
+		"hello":       helloMain,
+		"signin":      signInMain,
+		"shows":       showsMain,
+		"sql":         sqlMain,
+
+		"yardstick": yardstickMain,
 	})
 }
 

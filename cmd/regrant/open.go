@@ -34,15 +34,23 @@ func (p *program) with(ctx context.Context, missing whenMissing, do func(*db.DB)
 
 func (p *program) open(ctx context.Context, missing whenMissing, o db.Options) (*db.DB, error) {
 	if missing == orFail {
-		if _, err := os.Stat(p.DB); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no database %s; name another with --db, or begin with: regrant serve", p.DB)
+		if err := p.mustExist(); err != nil {
+			return nil, err
 		}
 	}
 	store, err := db.Open(ctx, p.DB, o)
 	if errors.Is(err, db.ErrFault) {
 		return nil, mayNotOpen(p.DB, err)
 	}
-	return store, err
+	return store, p.masterKeyRefused(err)
+}
+
+// mustExist refuses when there is no database.
+func (p *program) mustExist() error {
+	if _, err := os.Stat(p.DB); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database %s; name another with --db, or begin with: regrant serve", p.DB)
+	}
+	return nil
 }
 
 // mayNotOpen says in plain words why SQLite cannot open a file, where the reason is that this user may not; else it gives err.
@@ -63,7 +71,7 @@ func people(store account.Store, words ...string) (*account.People, error) {
 	if err != nil {
 		return nil, err
 	}
-	return account.New(store, hasher, account.Options{ServiceWords: words}), nil
+	return account.New(store, hasher, account.Options{ServiceWords: words, Now: now}), nil
 }
 
 // now is the time of an act, as precise as the store keeps it.

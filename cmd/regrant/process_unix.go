@@ -4,6 +4,7 @@ package main
 
 import (
 	"io/fs"
+	"os"
 	"syscall"
 )
 
@@ -21,3 +22,17 @@ func openFiles() uint64 {
 
 // openToOthers says whether users other than the owner may read or change a file.
 func openToOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
+
+// ownedByOthers says whether a file belongs to neither this user, nor root, nor the owner of another file.
+func ownedByOthers(info fs.FileInfo, other string) bool {
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid == 0 || int(owner.Uid) == os.Geteuid() {
+		return false
+	}
+	if info, err := os.Stat(other); err == nil {
+		if of, ok := info.Sys().(*syscall.Stat_t); ok && of.Uid == owner.Uid {
+			return false
+		}
+	}
+	return true
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -13,8 +14,10 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,22 +31,38 @@ const realPassword = "plum-thunder-orbit-93"
 
 // realServer is the binary itself at work on a database of its own, by the real clock.
 type realServer struct {
-	t      *testing.T
-	db     string
-	listen string
-	issuer string
-	stop   func()
+	t       *testing.T
+	db      string
+	listen  string
+	issuer  string
+	program string   // "": the test binary's own regrant
+	flags   []string // of serve
+	env     []string // besides this process's
+	starved bool     // of time: what it could not answer in it, it may call an error
+	process *os.Process
+	took    time.Duration // from the start of the process until it was ready
+	ended   chan struct{} // closed once the process has
+	stop    func()
 }
 
-func newRealServer(t *testing.T) *realServer {
+func newRealServer(t *testing.T, flags ...string) *realServer {
+	t.Helper()
+	return startRealServer(t, &realServer{flags: flags})
+}
+
+// startRealServer starts a server with a new database, of which program, flags and env are set.
+func startRealServer(t *testing.T, s *realServer) *realServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &realServer{t: t, db: filepath.Join(t.TempDir(), "regrant.db"), listen: l.Addr().String()}
+	s.t, s.db, s.listen = t, filepath.Join(t.TempDir(), "regrant.db"), l.Addr().String()
 	l.Close()
 	s.issuer = "http://" + strings.Replace(s.listen, "127.0.0.1", "localhost", 1)
+	if slices.Contains(s.flags, "--tls-cert") {
+		s.issuer = strings.Replace(s.issuer, "http", "https", 1)
+	}
 	s.start()
 	t.Cleanup(func() { s.stop() })
 	s.regrant(realPassword+"\n", "user", "create", "--email", "alice@example.com", "--name", "Alice Archer", "--email-verified", "--password-stdin")
@@ -53,22 +72,30 @@ func newRealServer(t *testing.T) *realServer {
 func (s *realServer) start() {
 	s.t.Helper()
 	var said bytes.Buffer
-	cmd := exec.Command("regrant", "serve", "--db", s.db, "--listen", s.listen)
-	cmd.Dir, cmd.Stderr = filepath.Dir(s.db), &said
+	cmd := exec.Command(cmp.Or(s.program, "regrant"), append([]string{"serve", "--db", s.db, "--listen", s.listen}, s.flags...)...)
+	cmd.Dir, cmd.Stderr, cmd.Env = filepath.Dir(s.db), &said, append(os.Environ(), s.env...)
+	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	s.process, s.ended = cmd.Process, make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(s.ended)
+	}()
+	ended := s.ended
 	s.stop = sync.OnceFunc(func() {
 		cmd.Process.Kill() // as a power cut would; every answer was durable
-		cmd.Wait()
-		if strings.Contains(said.String(), "level=ERROR") || strings.Contains(said.String(), "panic") {
+		<-ended
+		if !s.starved && strings.Contains(said.String(), "level=ERROR") || strings.Contains(said.String(), "panic") {
 			s.t.Errorf("the server said: %s", said.String())
 		}
 	})
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if response, err := http.Get(s.issuer + "/readyz"); err == nil {
+	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if response, err := insecure.Get(strings.Replace(s.issuer, "localhost", "127.0.0.1", 1) + "/readyz"); err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
+				s.took = time.Since(began)
 				return
 			}
 		}

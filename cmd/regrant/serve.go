@@ -30,6 +30,9 @@ type serveCommand struct {
 	LogLevel     string   `env:"REGRANT_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
 	TokenBudget  int      `env:"REGRANT_TOKEN_BUDGET" default:"60000" placeholder:"N" help:"Calls a minute that one address may make as a program; 0 for no limit (default ${default})."`
 	PageBudget   int      `env:"REGRANT_PAGE_BUDGET" default:"600" placeholder:"N" help:"Pages a minute that one address may ask for; 0 for no limit (default ${default})."`
+	smtpFlags
+	backupFlags
+	masterKeyFlags
 }
 
 // Help is shown by --help.
@@ -41,6 +44,13 @@ the requests that are under way. Every setting may stand in regrant.toml under t
     tls-cert = "/etc/regrant/cert.pem"
     tls-key = "/etc/regrant/key.pem"
     trusted-proxy = ["10.0.0.0/8"]
+    backup-every = "24h"
+    backup-dir = "/var/backups/regrant"
+    smtp-addr = "smtp.example.com:587"
+    mail-from = "Example Sign-in <id@example.com>"
+
+The password of the mail server is read from REGRANT_SMTP_PASSWORD or from a file, never from a flag. So is the master key, from
+REGRANT_MASTER_KEY, a file, or systemd's credential master-key; see regrant key seal --help.
 
 Examples:
 
@@ -56,7 +66,11 @@ const (
 )
 
 func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
-	s, err := c.settings()
+	s, err := c.settings(p.DB)
+	if err != nil {
+		return err
+	}
+	key, err := c.key(p.DB)
 	if err != nil {
 		return err
 	}
@@ -64,11 +78,15 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	defer stop()
 	log := s.logger(p.stderr)
 
-	store, err := p.open(ctx, orCreate, db.Options{Server: true})
+	store, err := p.open(ctx, orCreate, db.Options{Server: true, MasterKey: key})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+
+	if why := store.Incomplete(); why != nil {
+		log.Warn("this database may lack something; if it is meant to be a backup, restore it with: regrant restore", "err", why.Error())
+	}
 
 	listeners, err := s.listen(log)
 	if err != nil {
@@ -77,7 +95,7 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	defer listeners.close()
 	issuer := s.issuerFor(listeners)
 
-	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: log.Warn}, store)
+	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: log.Warn, Time: clocks()}, store)
 	if err != nil {
 		return err
 	}
@@ -85,22 +103,37 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
+	post := s.post(store, all, issuer, log)
 	site, err := web.New(web.Config{
+		Mail: post, MailServer: s.mailServer(),
 		Issuer: issuer, TrustedProxies: s.proxies, Origins: c.Origin, TokenBudget: c.TokenBudget, PageBudget: c.PageBudget, Log: log,
 		Store: store, Rehearsal: db.OpenRehearsal,
 		Version: thisVersion().Version, DatabaseFile: store.Path(), TLS: s.certificate != nil, Environment: p.environment,
+		Backups: web.Backups{Schedule: s.backups, Elsewhere: c.BackupElsewhere},
 	}, engine, all, store.SessionStore(now), store.Ready)
 	if err != nil {
 		return err
 	}
-	r := &running{log: log, server: newHTTPServer(site, log), certificate: s.certificate, listeners: listeners, engine: engine}
+	r := &running{
+		log: log, server: newHTTPServer(site, log), certificate: s.certificate, listeners: listeners, engine: engine, storeFailed: store.Failed(),
+		post:    func(ctx context.Context) { post.Run(ctx, site) },
+		backups: func(ctx context.Context) { keepBackups(ctx, s.backups, store, log) },
+	}
 	if s.certificate != nil {
 		r.server.TLSConfig = s.certificate.config()
 	}
 	if listeners.ops != nil {
-		r.ops = newOpsServer(site.Counters(), log)
+		r.ops = newOpsServer(&watched{
+			web: site.Counters(), engine: engine.Tally(), store: store, crowd: listeners.crowd, certificate: s.certificate, now: now,
+			backups: web.Backups{Schedule: s.backups, Elsewhere: c.BackupElsewhere},
+		}, log)
 	}
 	s.warn(log, issuer)
+	if seal, err := store.KeySeal(ctx); err != nil {
+		return err
+	} else if seal.Held && seal.SealedAt == nil {
+		log.Warn("a master key is given, and the keys in the database are not sealed with it yet; run: regrant key seal")
+	}
 	log.Info("listening", "addr", listeners.String(), "issuer", issuer, "db", store.Path(), "version", thisVersion().Version)
 	if err := p.greet(ctx, store, all, issuer); err != nil {
 		return err
@@ -122,12 +155,15 @@ type running struct {
 	log         *slog.Logger
 	server      *http.Server
 	ops         *http.Server // nil: none
+	storeFailed <-chan struct{}
 	certificate *certificate // nil: no TLS
 	listeners   *listeners
 	engine      *oauth.Server
+	post        func(context.Context) // follows the log and sends mails until its context ends
+	backups     func(context.Context) // makes the backups of the schedule until its context ends
 }
 
-// until serves until ctx ends or a listener fails. Then it lets the requests under way finish, and the engine write what
+// until serves until ctx ends, or a listener or the store fails. Then it lets the requests under way finish, and the engine write what
 // it has counted. stop gives signals their usual effect back, so that a second Ctrl+C ends the process at once.
 func (r *running) until(ctx context.Context, stop func()) error {
 	background, finish := context.WithCancel(context.Background())
@@ -135,6 +171,8 @@ func (r *running) until(ctx context.Context, stop func()) error {
 	defer work.Wait()
 	defer finish()
 	work.Go(func() { r.engine.Run(background) })
+	work.Go(func() { r.post(background) })
+	work.Go(func() { r.backups(background) })
 	if r.certificate != nil {
 		work.Go(func() { r.certificate.watch(background, certificateCheck, r.log) })
 	}
@@ -152,6 +190,8 @@ func (r *running) until(ctx context.Context, stop func()) error {
 	select {
 	case err = <-failed:
 		err = fmt.Errorf("serve: %w", err)
+	case <-r.storeFailed:
+		err = fmt.Errorf("serve: %w; look at the disk, and start again", db.ErrUnsynced)
 	case <-ctx.Done():
 		r.log.Info("stopping")
 	}
@@ -165,7 +205,7 @@ func (r *running) serve(l net.Listener) error {
 	if r.certificate != nil {
 		return r.server.ServeTLS(l, "", "")
 	}
-	return r.server.Serve(l)
+	return r.server.Serve(crashing(l))
 }
 
 func (r *running) drain() {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"regrant/app/backup"
 	"regrant/app/oauth"
 )
 
@@ -17,11 +18,13 @@ import (
 type serveSettings struct {
 	serveCommand
 	proxies     []netip.Prefix
-	certificate *certificate // nil: no TLS
+	certificate *certificate  // nil: no TLS
+	smtp        *smtpSettings // nil: no mails
+	backups     backup.Schedule
 }
 
 // settings checks what was asked for. Each error names the setting.
-func (c serveCommand) settings() (*serveSettings, error) {
+func (c serveCommand) settings(database string) (*serveSettings, error) {
 	s := &serveSettings{serveCommand: c}
 	if err := s.checkAddresses(); err != nil {
 		return nil, err
@@ -42,6 +45,13 @@ func (c serveCommand) settings() (*serveSettings, error) {
 		return nil, usage("token-budget and page-budget: must not be negative")
 	}
 	if err := s.checkTLS(); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.smtp, err = c.smtpFlags.settings(); err != nil {
+		return nil, err
+	}
+	if s.backups, err = c.backupFlags.schedule(database); err != nil {
 		return nil, err
 	}
 	return s, s.checkIssuer()

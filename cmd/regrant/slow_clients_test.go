@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,15 +12,28 @@ import (
 
 // TestRequirementsOfServing proves what only the binary itself can show.
 func TestRequirementsOfServing(t *testing.T) {
-	t.Run("WEB-60 slow clients hold nobody up", slowClients)
-	t.Run("WEB-60 GEN-08 headers are bounded", headersAreBounded)
+	rule := func(name string, check func(*testing.T)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check(t)
+		})
+	}
+	rule("WEB-60 slow clients hold nobody up", slowClients)
+	rule("WEB-60 GEN-08 headers are bounded", headersAreBounded)
+	rule("WEB-60 WEB-63 GEN-08 oversized and broken requests are refused", oversized)
+	rule("WEB-61 floods of HTTP-2 end their own connection", http2Floods)
+	rule("WEB-61 HTTP-2 is for TLS only", noHTTP2InTheClear)
 }
 
-// slowClients opens thousands of connections that never finish a request, while a client refreshes.
+// slowClients opens connections that never finish a request, while a client refreshes: 5 000 where the full figures are wanted. Only
+// there is a time held against the server, for other tests share this machine.
 func slowClients(t *testing.T) {
-	n := int(min(5000, openFiles()/3))
-	if testing.Short() {
-		n = 200
+	n := 500
+	if full() {
+		n = 5000
+		if most := openFiles(); most < 3*5000 {
+			t.Fatalf("5 000 slow clients need more open files than %d", most)
+		}
 	}
 	s := newRealServer(t)
 	id, secret := s.client(scriptCallback)
@@ -48,22 +60,15 @@ func slowClients(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	best := time.Hour
-	for range 3 { // other tests share this machine; what the server can do is what counts
-		var took []time.Duration
-		for range 60 {
-			start := time.Now()
-			token = tokenOf(t, s, id, secret, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
-			took = append(took, time.Since(start))
-		}
-		slices.Sort(took)
-		if best = min(best, took[len(took)*99/100]); best < 200*time.Millisecond {
-			break
-		}
+	var took []time.Duration
+	for range 200 {
+		start := time.Now()
+		token = tokenOf(t, s, id, secret, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+		took = append(took, time.Since(start))
 	}
-	t.Logf("%d slow clients: a refresh takes %s at most", n, best)
-	if best > 200*time.Millisecond {
-		t.Errorf("with %d slow clients a refresh takes %s", n, best)
+	t.Logf("%d slow clients: a refresh takes %s, p99 %s", n, percentile(took, 50), percentile(took, 99))
+	if p99 := percentile(took, 99); full() && p99 > 200*time.Millisecond {
+		t.Errorf("with %d slow clients a refresh takes %s", n, p99)
 	}
 	for i, c := range slow {
 		c.SetReadDeadline(began.Add(headerTime + 15*time.Second))

@@ -63,6 +63,35 @@ func (c userDelete) Run(ctx context.Context, p *program) error {
 	})
 }
 
+type userSetRole struct {
+	whom
+	Role string `arg:"" name:"role" help:"person, auditor or admin."`
+}
+
+// Help is shown by --help.
+func (userSetRole) Help() string {
+	return `A person signs in to applications; an auditor sees everything in the dashboard and changes nothing; an admin may do everything.
+Every browser is signed out, so that no session outlives the role it was made for.
+
+Example:
+
+    regrant user set-role ann@example.com auditor`
+}
+
+func (c userSetRole) Run(ctx context.Context, p *program) error {
+	role, err := parseRole("role", c.Role)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, p, func(_ *db.DB, all *account.People, person account.Person) error {
+		err := all.ChangeRole(ctx, person.ID, role, operator(), now())
+		if errors.Is(err, account.ErrUnchanged) {
+			return p.said(personJSON(person), "%s has that role already", person.Email)
+		}
+		return told(ctx, p, all, person.ID, err, "changed the role of %s; all browsers are signed out")
+	})
+}
+
 type userSetPassword struct {
 	whom
 	passwordFlags

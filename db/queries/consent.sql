@@ -3,6 +3,13 @@ SELECT *
 FROM consents
 WHERE person_id = @person_id AND client_id = @client_id;
 
+-- name: ConsentsOfPerson :many
+SELECT *
+FROM consents
+WHERE person_id = @person_id
+ORDER BY client_id
+LIMIT @lim;
+
 -- name: PutConsent :exec
 INSERT INTO consents (person_id, client_id, scope, resources, given_at)
 VALUES (@person_id, @client_id, @scope, @resources, @given_at)

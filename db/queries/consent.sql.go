@@ -28,6 +28,43 @@ func (q *Queries) Consent(ctx context.Context, personID string, clientID string)
 	return i, err
 }
 
+const consentsOfPerson = `-- name: ConsentsOfPerson :many
+SELECT person_id, client_id, scope, resources, given_at
+FROM consents
+WHERE person_id = $1
+ORDER BY client_id
+LIMIT $2
+`
+
+func (q *Queries) ConsentsOfPerson(ctx context.Context, personID string, lim int32) ([]Consent, error) {
+	rows, err := q.db.QueryContext(ctx, consentsOfPerson, personID, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Consent
+	for rows.Next() {
+		var i Consent
+		if err := rows.Scan(
+			&i.PersonID,
+			&i.ClientID,
+			&i.Scope,
+			&i.Resources,
+			&i.GivenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deleteConsent = `-- name: DeleteConsent :execrows
 DELETE FROM consents
 WHERE person_id = $1 AND client_id = $2

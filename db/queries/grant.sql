@@ -24,6 +24,14 @@ WHERE person_id = @person_id
 ORDER BY created_at DESC, id DESC
 LIMIT @lim;
 
+-- name: AppsOfPerson :many
+-- Those at which the person may still have an open grant; whether one is alive, the grants themselves say.
+SELECT DISTINCT client_id
+FROM grants
+WHERE person_id = @person_id AND state = 'open'
+ORDER BY client_id
+LIMIT @lim;
+
 -- name: GrantStatesOfClient :many
 SELECT *
 FROM grant_states

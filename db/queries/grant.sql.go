@@ -9,6 +9,38 @@ import (
 	"context"
 )
 
+const appsOfPerson = `-- name: AppsOfPerson :many
+SELECT DISTINCT client_id
+FROM grants
+WHERE person_id = $1 AND state = 'open'
+ORDER BY client_id
+LIMIT $2
+`
+
+// Those at which the person may still have an open grant; whether one is alive, the grants themselves say.
+func (q *Queries) AppsOfPerson(ctx context.Context, personID string, lim int32) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, appsOfPerson, personID, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var client_id string
+		if err := rows.Scan(&client_id); err != nil {
+			return nil, err
+		}
+		items = append(items, client_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countOpenGrantsOfPerson = `-- name: CountOpenGrantsOfPerson :one
 SELECT COUNT(*)
 FROM (
@@ -185,7 +217,7 @@ func (q *Queries) GrantFloor(ctx context.Context, personID string, clientID stri
 }
 
 const grantState = `-- name: GrantState :one
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
 FROM grant_states
 WHERE id = $1
 `
@@ -224,6 +256,7 @@ func (q *Queries) GrantState(ctx context.Context, id string) (GrantState, error)
 		&i.PersonGrantsRevokedBefore,
 		&i.PersonVersion,
 		&i.ClientDisabledAt,
+		&i.ClientRestrictedAt,
 		&i.ClientGrantsRevokedBefore,
 		&i.ClientVersion,
 		&i.TokenID,
@@ -246,7 +279,7 @@ func (q *Queries) GrantState(ctx context.Context, id string) (GrantState, error)
 }
 
 const grantStates = `-- name: GrantStates :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
 FROM grant_states
 ORDER BY created_at DESC, id DESC
 LIMIT $1
@@ -291,6 +324,7 @@ func (q *Queries) GrantStates(ctx context.Context, lim int32) ([]GrantState, err
 			&i.PersonGrantsRevokedBefore,
 			&i.PersonVersion,
 			&i.ClientDisabledAt,
+			&i.ClientRestrictedAt,
 			&i.ClientGrantsRevokedBefore,
 			&i.ClientVersion,
 			&i.TokenID,
@@ -323,7 +357,7 @@ func (q *Queries) GrantStates(ctx context.Context, lim int32) ([]GrantState, err
 }
 
 const grantStatesOfClient = `-- name: GrantStatesOfClient :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
 FROM grant_states
 WHERE client_id = $1
 ORDER BY created_at DESC, id DESC
@@ -369,6 +403,7 @@ func (q *Queries) GrantStatesOfClient(ctx context.Context, clientID string, lim 
 			&i.PersonGrantsRevokedBefore,
 			&i.PersonVersion,
 			&i.ClientDisabledAt,
+			&i.ClientRestrictedAt,
 			&i.ClientGrantsRevokedBefore,
 			&i.ClientVersion,
 			&i.TokenID,
@@ -401,7 +436,7 @@ func (q *Queries) GrantStatesOfClient(ctx context.Context, clientID string, lim 
 }
 
 const grantStatesOfPerson = `-- name: GrantStatesOfPerson :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
 FROM grant_states
 WHERE person_id = $1
   AND (CAST($2 AS text) IS NULL OR client_id = $2)
@@ -455,6 +490,7 @@ func (q *Queries) GrantStatesOfPerson(ctx context.Context, arg GrantStatesOfPers
 			&i.PersonGrantsRevokedBefore,
 			&i.PersonVersion,
 			&i.ClientDisabledAt,
+			&i.ClientRestrictedAt,
 			&i.ClientGrantsRevokedBefore,
 			&i.ClientVersion,
 			&i.TokenID,
@@ -648,7 +684,7 @@ func (q *Queries) NextRevocation(ctx context.Context) (Revocation, error) {
 }
 
 const owner = `-- name: Owner :one
-SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at, password_expired_at
+SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at, password_expired_at, language, time_zone, sessions_ended_before
 FROM people
 WHERE id = $1 AND deleted_at IS NULL
 `
@@ -671,6 +707,9 @@ func (q *Queries) Owner(ctx context.Context, id string) (Person, error) {
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.PasswordExpiredAt,
+		&i.Language,
+		&i.TimeZone,
+		&i.SessionsEndedBefore,
 	)
 	return i, err
 }

@@ -5,8 +5,8 @@ ORDER BY created_at, id;
 
 -- name: InsertKey :execrows
 -- No row when another process added this number first.
-INSERT INTO keys (id, use, algorithm, number, material, created_at, active_at, ends_at)
-VALUES (@id, @use, @algorithm, @number, @material, @created_at, @active_at, @ends_at)
+INSERT INTO keys (id, use, algorithm, number, material, sealed_at, created_at, active_at, ends_at)
+VALUES (@id, @use, @algorithm, @number, @material, @sealed_at, @created_at, @active_at, @ends_at)
 ON CONFLICT DO NOTHING;
 
 -- name: EndKey :execrows
@@ -26,8 +26,8 @@ ORDER BY id;
 
 -- name: InsertWindowKey :execrows
 -- No row when the id does not rise.
-INSERT INTO window_keys (id, key, service_time)
-SELECT CAST(@id AS bigint), @key, CAST(@service_time AS bigint)
+INSERT INTO window_keys (id, key, service_time, sealed_at)
+SELECT CAST(@id AS bigint), @key, CAST(@service_time AS bigint), CAST(sqlc.narg(sealed_at) AS bigint)
 WHERE NOT EXISTS (SELECT 1 FROM window_keys w WHERE w.id >= @id);
 
 -- name: DeleteWindowKeys :execrows
@@ -37,3 +37,15 @@ WHERE id <= @up_to;
 -- name: CountWindowKeys :one
 SELECT COUNT(*)
 FROM window_keys;
+
+-- name: CountKeys :one
+SELECT COUNT(*)
+FROM keys;
+
+-- name: DeleteAllKeys :exec
+-- Without a condition, so that every page of the table is emptied, and with it what older rows have left there.
+DELETE FROM keys;
+
+-- name: DeleteAllWindowKeys :exec
+-- As DeleteAllKeys.
+DELETE FROM window_keys;

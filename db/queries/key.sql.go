@@ -9,6 +9,18 @@ import (
 	"context"
 )
 
+const countKeys = `-- name: CountKeys :one
+SELECT COUNT(*)
+FROM keys
+`
+
+func (q *Queries) CountKeys(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countKeys)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countWindowKeys = `-- name: CountWindowKeys :one
 SELECT COUNT(*)
 FROM window_keys
@@ -19,6 +31,26 @@ func (q *Queries) CountWindowKeys(ctx context.Context) (int64, error) {
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const deleteAllKeys = `-- name: DeleteAllKeys :exec
+DELETE FROM keys
+`
+
+// Without a condition, so that every page of the table is emptied, and with it what older rows have left there.
+func (q *Queries) DeleteAllKeys(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, deleteAllKeys)
+	return err
+}
+
+const deleteAllWindowKeys = `-- name: DeleteAllWindowKeys :exec
+DELETE FROM window_keys
+`
+
+// As DeleteAllKeys.
+func (q *Queries) DeleteAllWindowKeys(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, deleteAllWindowKeys)
+	return err
 }
 
 const deleteEndedKeys = `-- name: DeleteEndedKeys :many
@@ -84,8 +116,8 @@ func (q *Queries) EndKey(ctx context.Context, endsAt *int64, iD string) (int64, 
 }
 
 const insertKey = `-- name: InsertKey :execrows
-INSERT INTO keys (id, use, algorithm, number, material, created_at, active_at, ends_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO keys (id, use, algorithm, number, material, sealed_at, created_at, active_at, ends_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT DO NOTHING
 `
 
@@ -95,6 +127,7 @@ type InsertKeyParams struct {
 	Algorithm string
 	Number    int64
 	Material  []byte
+	SealedAt  *int64
 	CreatedAt int64
 	ActiveAt  int64
 	EndsAt    *int64
@@ -108,6 +141,7 @@ func (q *Queries) InsertKey(ctx context.Context, arg InsertKeyParams) (int64, er
 		arg.Algorithm,
 		arg.Number,
 		arg.Material,
+		arg.SealedAt,
 		arg.CreatedAt,
 		arg.ActiveAt,
 		arg.EndsAt,
@@ -119,8 +153,8 @@ func (q *Queries) InsertKey(ctx context.Context, arg InsertKeyParams) (int64, er
 }
 
 const insertWindowKey = `-- name: InsertWindowKey :execrows
-INSERT INTO window_keys (id, key, service_time)
-SELECT CAST($1 AS bigint), $2, CAST($3 AS bigint)
+INSERT INTO window_keys (id, key, service_time, sealed_at)
+SELECT CAST($1 AS bigint), $2, CAST($3 AS bigint), CAST($4 AS bigint)
 WHERE NOT EXISTS (SELECT 1 FROM window_keys w WHERE w.id >= $1)
 `
 
@@ -128,11 +162,17 @@ type InsertWindowKeyParams struct {
 	ID          int64
 	Key         []byte
 	ServiceTime int64
+	SealedAt    *int64
 }
 
 // No row when the id does not rise.
 func (q *Queries) InsertWindowKey(ctx context.Context, arg InsertWindowKeyParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, insertWindowKey, arg.ID, arg.Key, arg.ServiceTime)
+	result, err := q.db.ExecContext(ctx, insertWindowKey,
+		arg.ID,
+		arg.Key,
+		arg.ServiceTime,
+		arg.SealedAt,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -179,7 +219,7 @@ func (q *Queries) Keys(ctx context.Context) ([]Key, error) {
 }
 
 const windowKeys = `-- name: WindowKeys :many
-SELECT id, key, service_time
+SELECT id, key, service_time, sealed_at
 FROM window_keys
 ORDER BY id
 `
@@ -193,7 +233,12 @@ func (q *Queries) WindowKeys(ctx context.Context) ([]WindowKey, error) {
 	var items []WindowKey
 	for rows.Next() {
 		var i WindowKey
-		if err := rows.Scan(&i.ID, &i.Key, &i.ServiceTime); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Key,
+			&i.ServiceTime,
+			&i.SealedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -9,6 +9,17 @@ import (
 	"context"
 )
 
+const deleteAskedLinks = `-- name: DeleteAskedLinks :exec
+DELETE FROM links
+WHERE person_id = $1 AND kind = $2 AND created_by = '' AND used_at IS NULL
+`
+
+// Those of one kind that no admin made.
+func (q *Queries) DeleteAskedLinks(ctx context.Context, personID string, kind string) error {
+	_, err := q.db.ExecContext(ctx, deleteAskedLinks, personID, kind)
+	return err
+}
+
 const deleteInvitation = `-- name: DeleteInvitation :execrows
 DELETE FROM links
 WHERE id = $1 AND kind = 'invite' AND used_at IS NULL AND expires_at > $2
@@ -20,16 +31,6 @@ func (q *Queries) DeleteInvitation(ctx context.Context, iD string, now int64) (i
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const deleteInvitationsTo = `-- name: DeleteInvitationsTo :exec
-DELETE FROM links
-WHERE kind = 'invite' AND email = $1 AND used_at IS NULL
-`
-
-func (q *Queries) DeleteInvitationsTo(ctx context.Context, email *string) error {
-	_, err := q.db.ExecContext(ctx, deleteInvitationsTo, email)
-	return err
 }
 
 const deleteLinksMadeBy = `-- name: DeleteLinksMadeBy :exec
@@ -52,34 +53,69 @@ func (q *Queries) DeleteLinksOfKind(ctx context.Context, kind string) error {
 	return err
 }
 
-const deletePasswordLinks = `-- name: DeletePasswordLinks :exec
+const deleteLinksOfPerson = `-- name: DeleteLinksOfPerson :exec
 DELETE FROM links
 WHERE person_id = $1 AND used_at IS NULL
   AND (CAST($2 AS text) IS NULL OR kind = $2)
 `
 
-// Those with which the person could choose a password; of one kind, or of all.
-func (q *Queries) DeletePasswordLinks(ctx context.Context, personID string, kind *string) error {
-	_, err := q.db.ExecContext(ctx, deletePasswordLinks, personID, kind)
+// Those that a person could use, to choose a password or another address; of one kind, or of all.
+func (q *Queries) DeleteLinksOfPerson(ctx context.Context, personID string, kind *string) error {
+	_, err := q.db.ExecContext(ctx, deleteLinksOfPerson, personID, kind)
+	return err
+}
+
+const deleteLinksTo = `-- name: DeleteLinksTo :exec
+DELETE FROM links
+WHERE kind = $1 AND email = $2 AND used_at IS NULL
+`
+
+func (q *Queries) DeleteLinksTo(ctx context.Context, kind string, email *string) error {
+	_, err := q.db.ExecContext(ctx, deleteLinksTo, kind, email)
+	return err
+}
+
+const forgetLinks = `-- name: ForgetLinks :exec
+DELETE FROM links
+WHERE person_id = $1 OR email = $2
+`
+
+// All that tell of a person, those that were used too.
+func (q *Queries) ForgetLinks(ctx context.Context, personID string, email *string) error {
+	_, err := q.db.ExecContext(ctx, forgetLinks, personID, email)
+	return err
+}
+
+const giveUsedLink = `-- name: GiveUsedLink :exec
+UPDATE links
+SET person_id = $1
+WHERE hash = $2
+`
+
+// A link that has become an account is that person's, so that it goes with them.
+func (q *Queries) GiveUsedLink(ctx context.Context, personID string, hash []byte) error {
+	_, err := q.db.ExecContext(ctx, giveUsedLink, personID, hash)
 	return err
 }
 
 const insertLink = `-- name: InsertLink :exec
-INSERT INTO links (hash, id, kind, person_id, email, name, role, created_by, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO links (hash, id, kind, person_id, email, name, role, created_by, created_at, expires_at, amr, browser_hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type InsertLinkParams struct {
-	Hash      []byte
-	ID        string
-	Kind      string
-	PersonID  string
-	Email     *string
-	Name      string
-	Role      string
-	CreatedBy string
-	CreatedAt int64
-	ExpiresAt int64
+	Hash        []byte
+	ID          string
+	Kind        string
+	PersonID    string
+	Email       *string
+	Name        string
+	Role        string
+	CreatedBy   string
+	CreatedAt   int64
+	ExpiresAt   int64
+	AMR         string
+	BrowserHash []byte
 }
 
 func (q *Queries) InsertLink(ctx context.Context, arg InsertLinkParams) error {
@@ -94,12 +130,14 @@ func (q *Queries) InsertLink(ctx context.Context, arg InsertLinkParams) error {
 		arg.CreatedBy,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.AMR,
+		arg.BrowserHash,
 	)
 	return err
 }
 
 const invitations = `-- name: Invitations :many
-SELECT hash, id, kind, person_id, email, name, role, created_by, created_at, expires_at, used_at
+SELECT hash, id, kind, person_id, email, name, role, created_by, created_at, expires_at, used_at, amr, browser_hash
 FROM links
 WHERE kind = 'invite' AND used_at IS NULL AND expires_at > $1
 ORDER BY created_at DESC, id
@@ -127,6 +165,8 @@ func (q *Queries) Invitations(ctx context.Context, now int64, lim int32) ([]Link
 			&i.CreatedAt,
 			&i.ExpiresAt,
 			&i.UsedAt,
+			&i.AMR,
+			&i.BrowserHash,
 		); err != nil {
 			return nil, err
 		}
@@ -142,7 +182,7 @@ func (q *Queries) Invitations(ctx context.Context, now int64, lim int32) ([]Link
 }
 
 const linkByHash = `-- name: LinkByHash :one
-SELECT hash, id, kind, person_id, email, name, role, created_by, created_at, expires_at, used_at
+SELECT hash, id, kind, person_id, email, name, role, created_by, created_at, expires_at, used_at, amr, browser_hash
 FROM links
 WHERE hash = $1 AND kind = $2 AND used_at IS NULL AND expires_at > $3
 `
@@ -168,6 +208,8 @@ func (q *Queries) LinkByHash(ctx context.Context, arg LinkByHashParams) (Link, e
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.UsedAt,
+		&i.AMR,
+		&i.BrowserHash,
 	)
 	return i, err
 }
@@ -193,7 +235,7 @@ const useLink = `-- name: UseLink :one
 UPDATE links
 SET used_at = $1
 WHERE hash = $2 AND kind = $3 AND used_at IS NULL AND expires_at > $1
-RETURNING hash, id, kind, person_id, email, name, role, created_by, created_at, expires_at, used_at
+RETURNING hash, id, kind, person_id, email, name, role, created_by, created_at, expires_at, used_at, amr, browser_hash
 `
 
 type UseLinkParams struct {
@@ -218,6 +260,8 @@ func (q *Queries) UseLink(ctx context.Context, arg UseLinkParams) (Link, error) 
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.UsedAt,
+		&i.AMR,
+		&i.BrowserHash,
 	)
 	return i, err
 }

@@ -14,6 +14,11 @@ type API struct {
 	UpdatedAt         int64
 }
 
+type AccessLoss struct {
+	ClientID string
+	LostAt   int64
+}
+
 type AuditChain struct {
 	ID         int64
 	AnchorSeq  int64
@@ -99,6 +104,9 @@ type Client struct {
 	Version                 int64
 	CreatedAt               int64
 	UpdatedAt               int64
+	SecondFactorAt          *int64
+	RestrictedAt            *int64
+	OnAccessLost            string
 }
 
 type ClientDay struct {
@@ -108,6 +116,11 @@ type ClientDay struct {
 	Replays   int64
 	Refusals  int64
 	Reuses    int64
+}
+
+type ClientGroup struct {
+	ClientID string
+	GroupID  string
 }
 
 type ClientHistogram struct {
@@ -152,6 +165,12 @@ type Device struct {
 	PersonID   string
 	DeviceHash string
 	LastUsedAt int64
+}
+
+type FormerEmail struct {
+	Seq      int64
+	PersonID string
+	Email    string
 }
 
 type Grant struct {
@@ -250,6 +269,7 @@ type GrantState struct {
 	PersonGrantsRevokedBefore *int64
 	PersonVersion             *int64
 	ClientDisabledAt          *int64
+	ClientRestrictedAt        *int64
 	ClientGrantsRevokedBefore *int64
 	ClientVersion             *int64
 	TokenID                   []byte
@@ -267,6 +287,23 @@ type GrantState struct {
 	LastIP                    *string
 	LastUserAgent             *string
 	Ring                      []byte
+}
+
+type Group struct {
+	ID          string
+	Name        string
+	NameKey     string
+	Description string
+	Claim       *string
+	Version     int64
+	CreatedAt   int64
+	UpdatedAt   int64
+}
+
+type GroupMember struct {
+	GroupID  string
+	PersonID string
+	AddedAt  int64
 }
 
 type Hour struct {
@@ -290,17 +327,55 @@ type Key struct {
 }
 
 type Link struct {
-	Hash      []byte
+	Hash        []byte
+	ID          string
+	Kind        string
+	PersonID    string
+	Email       *string
+	Name        string
+	Role        string
+	CreatedBy   string
+	CreatedAt   int64
+	ExpiresAt   int64
+	UsedAt      *int64
+	AMR         string
+	BrowserHash []byte
+}
+
+type Mail struct {
 	ID        string
 	Kind      string
 	PersonID  string
-	Email     *string
-	Name      string
-	Role      string
-	CreatedBy string
+	Sealed    []byte
+	Attempts  int64
+	NextAt    int64
 	CreatedAt int64
 	ExpiresAt int64
-	UsedAt    *int64
+	AskedAt   *int64
+}
+
+type MailCount struct {
+	Name  string
+	Hour  int64
+	Count int64
+}
+
+type MailPosition struct {
+	ID  int64
+	Seq int64
+}
+
+type Passkey struct {
+	ID               string
+	CredentialID     []byte
+	PersonID         string
+	Name             string
+	Record           []byte
+	SignCount        int64
+	BackupEligibleAt *int64
+	BackedUpAt       *int64
+	CreatedAt        int64
+	LastUsedAt       *int64
 }
 
 type Person struct {
@@ -318,6 +393,16 @@ type Person struct {
 	CreatedAt           int64
 	UpdatedAt           int64
 	PasswordExpiredAt   *int64
+	Language            string
+	TimeZone            string
+	SessionsEndedBefore *int64
+}
+
+type RecoveryCode struct {
+	PersonID  string
+	Hash      []byte
+	CreatedAt int64
+	UsedAt    *int64
 }
 
 type RefreshToken struct {
@@ -372,11 +457,19 @@ type RevokedAccessToken struct {
 	ExpiresAt int64
 }
 
+type RoleClaim struct {
+	Role  string
+	Claim string
+}
+
 type Server struct {
 	ID          int64
 	Epoch       int64
 	ServiceTime int64
 	ClockMark   int64
+	SealCheck   []byte
+	SealedAt    *int64
+	HeldCheck   []byte
 }
 
 type Session struct {
@@ -394,11 +487,37 @@ type Session struct {
 	ExpiresAt  int64
 	EndedAt    *int64
 	Data       []byte
+	StayAt     *int64
 }
 
 type Setting struct {
 	Name  string
 	Value []byte
+}
+
+type SignIn struct {
+	Hash        []byte
+	BrowserHash []byte
+	PersonID    string
+	AMR         string
+	RequestID   string
+	ReturnTo    string
+	StayAt      *int64
+	CreatedAt   int64
+	ExpiresAt   int64
+}
+
+type SpentChallenge struct {
+	Hash      []byte
+	ExpiresAt int64
+}
+
+type TOTP struct {
+	PersonID   string
+	Secret     []byte
+	LastStep   int64
+	CreatedAt  int64
+	LastUsedAt int64
 }
 
 type Throttle struct {
@@ -412,4 +531,5 @@ type WindowKey struct {
 	ID          int64
 	Key         []byte
 	ServiceTime int64
+	SealedAt    *int64
 }

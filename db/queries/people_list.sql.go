@@ -60,7 +60,7 @@ func (q *Queries) LastSignIn(ctx context.Context, personID string) (int64, error
 }
 
 const peopleAfter = `-- name: PeopleAfter :many
-SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at, password_expired_at
+SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at, password_expired_at, language, time_zone, sessions_ended_before
 FROM people
 WHERE deleted_at IS NULL AND email > $1
   AND (CAST($2 AS text) IS NULL OR role = $2)
@@ -111,6 +111,9 @@ func (q *Queries) PeopleAfter(ctx context.Context, arg PeopleAfterParams) ([]Per
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.PasswordExpiredAt,
+			&i.Language,
+			&i.TimeZone,
+			&i.SessionsEndedBefore,
 		); err != nil {
 			return nil, err
 		}
@@ -126,7 +129,7 @@ func (q *Queries) PeopleAfter(ctx context.Context, arg PeopleAfterParams) ([]Per
 }
 
 const peopleBefore = `-- name: PeopleBefore :many
-SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at, password_expired_at
+SELECT id, email, name, role, email_verified_at, password_hash, password_changed_at, disabled_at, deleted_at, grants_revoked_before, version, created_at, updated_at, password_expired_at, language, time_zone, sessions_ended_before
 FROM people
 WHERE deleted_at IS NULL AND email < $1
   AND (CAST($2 AS text) IS NULL OR role = $2)
@@ -177,6 +180,9 @@ func (q *Queries) PeopleBefore(ctx context.Context, arg PeopleBeforeParams) ([]P
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.PasswordExpiredAt,
+			&i.Language,
+			&i.TimeZone,
+			&i.SessionsEndedBefore,
 		); err != nil {
 			return nil, err
 		}

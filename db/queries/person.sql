@@ -14,6 +14,15 @@ SELECT *
 FROM people
 WHERE email = @email;
 
+-- name: PersonAtOrAfterEmail :one
+-- The person with that address, or somebody else in their place when nobody has it: the work is the same, and the caller compares the
+-- address (WEB-33). Somebody else is the next in the order of addresses, so that they lie as far apart as those who are found.
+SELECT *
+FROM people
+WHERE email = COALESCE(
+    (SELECT MIN(k.email) FROM people k WHERE k.email >= @email),
+    (SELECT MIN(k.email) FROM people k));
+
 -- name: ListPeople :many
 SELECT *
 FROM people
@@ -48,6 +57,11 @@ UPDATE people
 SET name = @name, email = @email, email_verified_at = @email_verified_at, version = version + 1, updated_at = @now
 WHERE id = @id AND version = @version AND deleted_at IS NULL;
 
+-- name: PutPreferences :execrows
+UPDATE people
+SET name = @name, language = @language, time_zone = @time_zone, version = version + 1, updated_at = @now
+WHERE id = @id AND version = @version AND deleted_at IS NULL;
+
 -- name: DisablePerson :execrows
 UPDATE people
 SET disabled_at = @now, grants_revoked_before = @revoked_before, version = version + 1, updated_at = @now
@@ -61,8 +75,8 @@ WHERE id = @id AND disabled_at IS NOT NULL AND deleted_at IS NULL;
 -- name: DeletePerson :execrows
 -- Leaves the id: a subject identifier is never given to somebody else (OpenID Connect Core §2).
 UPDATE people
-SET email = NULL, name = '', email_verified_at = NULL, password_hash = '', password_changed_at = NULL,
-    deleted_at = @now, grants_revoked_before = @revoked_before, version = version + 1, updated_at = @now
+SET email = NULL, name = '', email_verified_at = NULL, password_hash = '', password_changed_at = NULL, language = '',
+    time_zone = '', deleted_at = @now, grants_revoked_before = @revoked_before, version = version + 1, updated_at = @now
 WHERE id = @id AND deleted_at IS NULL;
 
 -- name: PutPassword :execrows
@@ -71,6 +85,12 @@ UPDATE people
 SET password_hash = @password_hash, password_changed_at = @now, password_expired_at = NULL, grants_revoked_before = @revoked_before,
     version = version + 1, updated_at = @now
 WHERE id = @id AND password_hash = @seen_hash AND deleted_at IS NULL;
+
+-- name: EndSessionsBefore :exec
+-- Another value each time, and never lowered. Nobody need notice it but who begins a session, so the version stays.
+UPDATE people
+SET sessions_ended_before = CASE WHEN sessions_ended_before >= @before THEN sessions_ended_before + 1 ELSE @before END
+WHERE id = @id;
 
 -- name: RehashPassword :execrows
 -- The same password under other parameters: no change that anybody need notice, so the version stays.
@@ -86,6 +106,11 @@ WHERE person_id = @person_id AND spent_at IS NULL;
 SELECT COUNT(*)
 FROM devices
 WHERE person_id = @person_id AND device_hash = @device_hash;
+
+-- name: CountWays :one
+-- The browsers that have signed the person in before, and those that are signed in.
+SELECT (SELECT COUNT(*) FROM devices d WHERE d.person_id = @person_id)
+    + (SELECT COUNT(*) FROM sessions s WHERE s.person_id = @person_id AND s.ended_at IS NULL AND s.idle_at > @now);
 
 -- name: PutDevice :exec
 INSERT INTO devices (person_id, device_hash, last_used_at)

@@ -16,7 +16,7 @@ VALUES (@token_id, @grant_id, @generation, @epoch, @current_hash, @previous_hash
 -- another generation and get none. A revocation that commits before it makes it miss; one that commits after it ends
 -- what it made.
 UPDATE refresh_tokens
-SET generation = CAST(@generation AS bigint) + 1, current_hash = @current_hash, previous_hash = @previous_hash, nonce = @nonce,
+SET generation = @next_generation, epoch = @next_epoch, current_hash = @current_hash, previous_hash = @previous_hash, nonce = @nonce,
     window_key_id = @window_key_id, window_end = @window_end, rotated_at = @rotated_at, idle_deadline = @idle_deadline,
     last_used_at = @last_used_at, last_ip = @last_ip, last_user_agent = @last_user_agent, ring = @ring
 WHERE token_id = @token_id AND generation = @generation AND epoch = @epoch
@@ -30,9 +30,10 @@ WHERE token_id = @token_id AND generation = @generation AND epoch = @epoch
         AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < g.created_at));
 
 -- name: TouchRefreshToken :execrows
--- The same conditions; the generation stays, so any number of callers may win.
+-- The same conditions; the generation stays, so any number of callers may win, unless a backup was restored: then the first of them
+-- sets the epoch, and with it the generation and its hash.
 UPDATE refresh_tokens
-SET idle_deadline = @idle_deadline, last_used_at = @last_used_at, last_ip = @last_ip, last_user_agent = @last_user_agent, ring = @ring
+SET generation = @next_generation, epoch = @next_epoch, current_hash = @current_hash, idle_deadline = @idle_deadline, last_used_at = @last_used_at, last_ip = @last_ip, last_user_agent = @last_user_agent, ring = @ring
 WHERE token_id = @token_id AND generation = @generation AND epoch = @epoch
   AND EXISTS (
       SELECT 1

@@ -82,7 +82,7 @@ func (q *Queries) PutRing(ctx context.Context, ring []byte, tokenID []byte) erro
 }
 
 const refreshState = `-- name: RefreshState :one
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
 FROM grant_states
 WHERE token_id = $1
 `
@@ -121,6 +121,7 @@ func (q *Queries) RefreshState(ctx context.Context, tokenID []byte) (GrantState,
 		&i.PersonGrantsRevokedBefore,
 		&i.PersonVersion,
 		&i.ClientDisabledAt,
+		&i.ClientRestrictedAt,
 		&i.ClientGrantsRevokedBefore,
 		&i.ClientVersion,
 		&i.TokenID,
@@ -196,38 +197,40 @@ func (q *Queries) Ring(ctx context.Context, tokenID []byte) ([]byte, error) {
 
 const rotateRefreshToken = `-- name: RotateRefreshToken :execrows
 UPDATE refresh_tokens
-SET generation = CAST($1 AS bigint) + 1, current_hash = $2, previous_hash = $3, nonce = $4,
-    window_key_id = $5, window_end = $6, rotated_at = $7, idle_deadline = $8,
-    last_used_at = $9, last_ip = $10, last_user_agent = $11, ring = $12
-WHERE token_id = $13 AND generation = $1 AND epoch = $14
+SET generation = $1, epoch = $2, current_hash = $3, previous_hash = $4, nonce = $5,
+    window_key_id = $6, window_end = $7, rotated_at = $8, idle_deadline = $9,
+    last_used_at = $10, last_ip = $11, last_user_agent = $12, ring = $13
+WHERE token_id = $14 AND generation = $15 AND epoch = $16
   AND EXISTS (
       SELECT 1
       FROM grants g, people p, clients c
       WHERE g.id = refresh_tokens.grant_id AND p.id = g.person_id AND c.id = g.client_id
-        AND g.version = $15 AND p.version = $16 AND c.version = $17
+        AND g.version = $17 AND p.version = $18 AND c.version = $19
         AND g.revoked_at IS NULL AND p.disabled_at IS NULL AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < g.created_at)
         AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < g.created_at))
 `
 
 type RotateRefreshTokenParams struct {
-	Generation    int64
-	CurrentHash   []byte
-	PreviousHash  []byte
-	Nonce         []byte
-	WindowKeyID   *int64
-	WindowEnd     int64
-	RotatedAt     int64
-	IdleDeadline  int64
-	LastUsedAt    int64
-	LastIP        string
-	LastUserAgent string
-	Ring          []byte
-	TokenID       []byte
-	Epoch         int64
-	GrantVersion  int64
-	PersonVersion int64
-	ClientVersion int64
+	NextGeneration int64
+	NextEpoch      int64
+	CurrentHash    []byte
+	PreviousHash   []byte
+	Nonce          []byte
+	WindowKeyID    *int64
+	WindowEnd      int64
+	RotatedAt      int64
+	IdleDeadline   int64
+	LastUsedAt     int64
+	LastIP         string
+	LastUserAgent  string
+	Ring           []byte
+	TokenID        []byte
+	Generation     int64
+	Epoch          int64
+	GrantVersion   int64
+	PersonVersion  int64
+	ClientVersion  int64
 }
 
 // The whole rotation is this one statement: a compare-and-swap on generation and epoch, under the condition that grant, person
@@ -236,7 +239,8 @@ type RotateRefreshTokenParams struct {
 // what it made.
 func (q *Queries) RotateRefreshToken(ctx context.Context, arg RotateRefreshTokenParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, rotateRefreshToken,
-		arg.Generation,
+		arg.NextGeneration,
+		arg.NextEpoch,
 		arg.CurrentHash,
 		arg.PreviousHash,
 		arg.Nonce,
@@ -249,6 +253,7 @@ func (q *Queries) RotateRefreshToken(ctx context.Context, arg RotateRefreshToken
 		arg.LastUserAgent,
 		arg.Ring,
 		arg.TokenID,
+		arg.Generation,
 		arg.Epoch,
 		arg.GrantVersion,
 		arg.PersonVersion,
@@ -262,35 +267,42 @@ func (q *Queries) RotateRefreshToken(ctx context.Context, arg RotateRefreshToken
 
 const touchRefreshToken = `-- name: TouchRefreshToken :execrows
 UPDATE refresh_tokens
-SET idle_deadline = $1, last_used_at = $2, last_ip = $3, last_user_agent = $4, ring = $5
-WHERE token_id = $6 AND generation = $7 AND epoch = $8
+SET generation = $1, epoch = $2, current_hash = $3, idle_deadline = $4, last_used_at = $5, last_ip = $6, last_user_agent = $7, ring = $8
+WHERE token_id = $9 AND generation = $10 AND epoch = $11
   AND EXISTS (
       SELECT 1
       FROM grants g, people p, clients c
       WHERE g.id = refresh_tokens.grant_id AND p.id = g.person_id AND c.id = g.client_id
-        AND g.version = $9 AND p.version = $10 AND c.version = $11
+        AND g.version = $12 AND p.version = $13 AND c.version = $14
         AND g.revoked_at IS NULL AND p.disabled_at IS NULL AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < g.created_at)
         AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < g.created_at))
 `
 
 type TouchRefreshTokenParams struct {
-	IdleDeadline  int64
-	LastUsedAt    int64
-	LastIP        string
-	LastUserAgent string
-	Ring          []byte
-	TokenID       []byte
-	Generation    int64
-	Epoch         int64
-	GrantVersion  int64
-	PersonVersion int64
-	ClientVersion int64
+	NextGeneration int64
+	NextEpoch      int64
+	CurrentHash    []byte
+	IdleDeadline   int64
+	LastUsedAt     int64
+	LastIP         string
+	LastUserAgent  string
+	Ring           []byte
+	TokenID        []byte
+	Generation     int64
+	Epoch          int64
+	GrantVersion   int64
+	PersonVersion  int64
+	ClientVersion  int64
 }
 
-// The same conditions; the generation stays, so any number of callers may win.
+// The same conditions; the generation stays, so any number of callers may win, unless a backup was restored: then the first of them
+// sets the epoch, and with it the generation and its hash.
 func (q *Queries) TouchRefreshToken(ctx context.Context, arg TouchRefreshTokenParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, touchRefreshToken,
+		arg.NextGeneration,
+		arg.NextEpoch,
+		arg.CurrentHash,
 		arg.IdleDeadline,
 		arg.LastUsedAt,
 		arg.LastIP,

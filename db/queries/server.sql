@@ -14,3 +14,13 @@ WHERE id = 1;
 UPDATE server
 SET clock_mark = @clock_mark
 WHERE id = 1;
+
+-- name: SetSeal :exec
+UPDATE server
+SET seal_check = @seal_check, sealed_at = @sealed_at
+WHERE id = 1;
+
+-- name: HoldMasterKey :exec
+UPDATE server
+SET held_check = @held_check
+WHERE id = 1;

@@ -9,6 +9,17 @@ import (
 	"context"
 )
 
+const holdMasterKey = `-- name: HoldMasterKey :exec
+UPDATE server
+SET held_check = $1
+WHERE id = 1
+`
+
+func (q *Queries) HoldMasterKey(ctx context.Context, heldCheck []byte) error {
+	_, err := q.db.ExecContext(ctx, holdMasterKey, heldCheck)
+	return err
+}
+
 const resetClockMark = `-- name: ResetClockMark :exec
 UPDATE server
 SET clock_mark = $1
@@ -34,7 +45,7 @@ func (q *Queries) SaveClock(ctx context.Context, serviceTime int64, clockMark in
 }
 
 const server = `-- name: Server :one
-SELECT id, epoch, service_time, clock_mark
+SELECT id, epoch, service_time, clock_mark, seal_check, sealed_at, held_check
 FROM server
 WHERE id = 1
 `
@@ -47,6 +58,20 @@ func (q *Queries) Server(ctx context.Context) (Server, error) {
 		&i.Epoch,
 		&i.ServiceTime,
 		&i.ClockMark,
+		&i.SealCheck,
+		&i.SealedAt,
+		&i.HeldCheck,
 	)
 	return i, err
+}
+
+const setSeal = `-- name: SetSeal :exec
+UPDATE server
+SET seal_check = $1, sealed_at = $2
+WHERE id = 1
+`
+
+func (q *Queries) SetSeal(ctx context.Context, sealCheck []byte, sealedAt *int64) error {
+	_, err := q.db.ExecContext(ctx, setSeal, sealCheck, sealedAt)
+	return err
 }

@@ -18,13 +18,13 @@ WHERE person_id = @person_id AND ended_at IS NULL AND token_hash IS NOT NULL AND
 ORDER BY last_seen_at DESC, id;
 
 -- name: InsertSession :exec
-INSERT INTO sessions (id, token_hash, person_id, auth_time, amr, acr, ip, user_agent, created_at, last_seen_at, idle_at, expires_at, data)
-VALUES (@id, @token_hash, @person_id, @auth_time, @amr, @acr, @ip, @user_agent, @created_at, @last_seen_at, @idle_at, @expires_at, @data);
+INSERT INTO sessions (id, token_hash, person_id, auth_time, amr, acr, ip, user_agent, created_at, last_seen_at, idle_at, expires_at, data, stay_at)
+VALUES (@id, @token_hash, @person_id, @auth_time, @amr, @acr, @ip, @user_agent, @created_at, @last_seen_at, @idle_at, @expires_at, @data, @stay_at);
 
 -- name: UpdateSession :execrows
 UPDATE sessions
 SET token_hash = @token_hash, auth_time = @auth_time, amr = @amr, acr = @acr, last_seen_at = @last_seen_at,
-    idle_at = @idle_at, expires_at = @expires_at, data = @data
+    idle_at = @idle_at, expires_at = @expires_at, data = @data, stay_at = @stay_at
 WHERE id = @id AND person_id = @person_id AND ended_at IS NULL;
 
 -- name: DetachSessionToken :exec
@@ -61,9 +61,9 @@ SET revoked_at = @now, state = 'revoked', revoked_reason = 'logout', version = v
 WHERE person_id = @person_id AND session_id <> @keep AND offline_at IS NULL AND revoked_at IS NULL;
 
 -- name: RevokeGrantsElsewhere :execrows
--- After a change of password: everything but what hangs on the session in which it was changed.
+-- After a change of a factor: everything but what hangs on the session in which it was changed.
 UPDATE grants
-SET revoked_at = @now, state = 'revoked', revoked_reason = 'password', version = version + 1
+SET revoked_at = @now, state = 'revoked', revoked_reason = @reason, version = version + 1
 WHERE person_id = @person_id AND session_id <> @keep AND revoked_at IS NULL;
 
 -- name: DeleteOpenCodesOfSession :exec

@@ -41,8 +41,8 @@ func (q *Queries) DetachSessionToken(ctx context.Context, tokenHash *string) err
 }
 
 const insertSession = `-- name: InsertSession :exec
-INSERT INTO sessions (id, token_hash, person_id, auth_time, amr, acr, ip, user_agent, created_at, last_seen_at, idle_at, expires_at, data)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO sessions (id, token_hash, person_id, auth_time, amr, acr, ip, user_agent, created_at, last_seen_at, idle_at, expires_at, data, stay_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 `
 
 type InsertSessionParams struct {
@@ -59,6 +59,7 @@ type InsertSessionParams struct {
 	IdleAt     int64
 	ExpiresAt  int64
 	Data       []byte
+	StayAt     *int64
 }
 
 func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) error {
@@ -76,6 +77,7 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 		arg.IdleAt,
 		arg.ExpiresAt,
 		arg.Data,
+		arg.StayAt,
 	)
 	return err
 }
@@ -129,19 +131,25 @@ func (q *Queries) MarkSessionsEnded(ctx context.Context, arg MarkSessionsEndedPa
 
 const revokeGrantsElsewhere = `-- name: RevokeGrantsElsewhere :execrows
 UPDATE grants
-SET revoked_at = $1, state = 'revoked', revoked_reason = 'password', version = version + 1
-WHERE person_id = $2 AND session_id <> $3 AND revoked_at IS NULL
+SET revoked_at = $1, state = 'revoked', revoked_reason = $2, version = version + 1
+WHERE person_id = $3 AND session_id <> $4 AND revoked_at IS NULL
 `
 
 type RevokeGrantsElsewhereParams struct {
 	Now      *int64
+	Reason   *string
 	PersonID string
 	Keep     string
 }
 
-// After a change of password: everything but what hangs on the session in which it was changed.
+// After a change of a factor: everything but what hangs on the session in which it was changed.
 func (q *Queries) RevokeGrantsElsewhere(ctx context.Context, arg RevokeGrantsElsewhereParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeGrantsElsewhere, arg.Now, arg.PersonID, arg.Keep)
+	result, err := q.db.ExecContext(ctx, revokeGrantsElsewhere,
+		arg.Now,
+		arg.Reason,
+		arg.PersonID,
+		arg.Keep,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -184,7 +192,7 @@ func (q *Queries) RevokeGrantsOfSession(ctx context.Context, now *int64, session
 }
 
 const sessionByID = `-- name: SessionByID :one
-SELECT id, token_hash, person_id, auth_time, amr, acr, ip, user_agent, created_at, last_seen_at, idle_at, expires_at, ended_at, data
+SELECT id, token_hash, person_id, auth_time, amr, acr, ip, user_agent, created_at, last_seen_at, idle_at, expires_at, ended_at, data, stay_at
 FROM sessions
 WHERE id = $1
 `
@@ -207,12 +215,13 @@ func (q *Queries) SessionByID(ctx context.Context, id string) (Session, error) {
 		&i.ExpiresAt,
 		&i.EndedAt,
 		&i.Data,
+		&i.StayAt,
 	)
 	return i, err
 }
 
 const sessionByToken = `-- name: SessionByToken :one
-SELECT s.id, s.token_hash, s.person_id, s.auth_time, s.amr, s.acr, s.ip, s.user_agent, s.created_at, s.last_seen_at, s.idle_at, s.expires_at, s.ended_at, s.data
+SELECT s.id, s.token_hash, s.person_id, s.auth_time, s.amr, s.acr, s.ip, s.user_agent, s.created_at, s.last_seen_at, s.idle_at, s.expires_at, s.ended_at, s.data, s.stay_at
 FROM sessions s
 JOIN people p ON p.id = s.person_id
 WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.idle_at > $2
@@ -238,12 +247,13 @@ func (q *Queries) SessionByToken(ctx context.Context, tokenHash *string, now int
 		&i.ExpiresAt,
 		&i.EndedAt,
 		&i.Data,
+		&i.StayAt,
 	)
 	return i, err
 }
 
 const sessionsOfPerson = `-- name: SessionsOfPerson :many
-SELECT id, token_hash, person_id, auth_time, amr, acr, ip, user_agent, created_at, last_seen_at, idle_at, expires_at, ended_at, data
+SELECT id, token_hash, person_id, auth_time, amr, acr, ip, user_agent, created_at, last_seen_at, idle_at, expires_at, ended_at, data, stay_at
 FROM sessions
 WHERE person_id = $1 AND ended_at IS NULL AND token_hash IS NOT NULL AND idle_at > $2
 ORDER BY last_seen_at DESC, id
@@ -273,6 +283,7 @@ func (q *Queries) SessionsOfPerson(ctx context.Context, personID string, now int
 			&i.ExpiresAt,
 			&i.EndedAt,
 			&i.Data,
+			&i.StayAt,
 		); err != nil {
 			return nil, err
 		}
@@ -335,8 +346,8 @@ func (q *Queries) TouchSession(ctx context.Context, arg TouchSessionParams) (int
 const updateSession = `-- name: UpdateSession :execrows
 UPDATE sessions
 SET token_hash = $1, auth_time = $2, amr = $3, acr = $4, last_seen_at = $5,
-    idle_at = $6, expires_at = $7, data = $8
-WHERE id = $9 AND person_id = $10 AND ended_at IS NULL
+    idle_at = $6, expires_at = $7, data = $8, stay_at = $9
+WHERE id = $10 AND person_id = $11 AND ended_at IS NULL
 `
 
 type UpdateSessionParams struct {
@@ -348,6 +359,7 @@ type UpdateSessionParams struct {
 	IdleAt     int64
 	ExpiresAt  int64
 	Data       []byte
+	StayAt     *int64
 	ID         string
 	PersonID   string
 }
@@ -362,6 +374,7 @@ func (q *Queries) UpdateSession(ctx context.Context, arg UpdateSessionParams) (i
 		arg.IdleAt,
 		arg.ExpiresAt,
 		arg.Data,
+		arg.StayAt,
 		arg.ID,
 		arg.PersonID,
 	)

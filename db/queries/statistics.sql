@@ -83,3 +83,8 @@ WHERE (client_histograms.client_id, client_histograms.day, client_histograms.kin
     FROM client_histograms h
     WHERE h.day < @before
     LIMIT @lim);
+
+-- name: CountSessions :one
+-- Those that are neither over nor ended; along the index of their ends, and no further than the limit.
+SELECT COUNT(*)
+FROM (SELECT s.id FROM sessions s WHERE s.idle_at > @now AND s.ended_at IS NULL LIMIT @lim) AS few;

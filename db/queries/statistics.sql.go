@@ -222,6 +222,19 @@ func (q *Queries) CountPeople(ctx context.Context, lim int32) (int64, error) {
 	return count, err
 }
 
+const countSessions = `-- name: CountSessions :one
+SELECT COUNT(*)
+FROM (SELECT s.id FROM sessions s WHERE s.idle_at > $1 AND s.ended_at IS NULL LIMIT $2) AS few
+`
+
+// Those that are neither over nor ended; along the index of their ends, and no further than the limit.
+func (q *Queries) CountSessions(ctx context.Context, now int64, lim int32) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countSessions, now, lim)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const hoursSince = `-- name: HoursSince :many
 SELECT hour, rotations, replays, refusals, reuses
 FROM hours

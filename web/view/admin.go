@@ -5,9 +5,10 @@ import "github.com/a-h/templ"
 // AdminFrame is what every page for admins needs, whatever it shows.
 type AdminFrame struct {
 	Frame
-	Section   string  // of the navigation: "overview", "grants", "refusals", "clients", "apis", "people", "audit", "keys", "settings"
+	Section   string  // of the navigation: "overview", "grants", "refusals", "clients", "apis", "people", "groups", "audit", "keys", "settings"
 	Crumbs    []Crumb // the way here below the section; the last is the page itself
 	Admin     string  // e-mail address of who is signed in
+	ReadOnly  bool    // who looks may change nothing: no act is offered
 	FormToken string  // field form_token of every form
 	Done      string  // what has just been done; may be empty
 }
@@ -88,7 +89,8 @@ func sections() [][]section {
 		{
 			{"clients", "/admin/clients", "admin.nav.clients", iconAppWindow()},
 			{"apis", "/admin/apis", "admin.nav.apis", iconServer()},
-			{"people", "/admin/people", "admin.nav.people", iconUsers()},
+			{"people", "/admin/people", "admin.nav.people", iconUser()},
+			{"groups", "/admin/groups", "admin.nav.groups", iconUsers()},
 		},
 		{
 			{"audit", "/admin/audit", "admin.nav.audit", iconScrollText()},
@@ -96,18 +98,6 @@ func sections() [][]section {
 			{"settings", "/admin/settings", "admin.nav.settings", iconSettings()},
 		},
 	}
-}
-
-// sectionOf gives the entry of the navigation that a page belongs to.
-func sectionOf(name string) (section, bool) {
-	for _, group := range sections() {
-		for _, s := range group {
-			if s.name == name {
-				return s, true
-			}
-		}
-	}
-	return section{}, false
 }
 
 // described gives the ids that aria-describedby of a field names, "" for none.

@@ -104,7 +104,7 @@ func clientHead(f AdminFrame, h ClientHead) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if h.Disabled {
+		if h.Disabled && !f.ReadOnly {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<form method=\"post\" action=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -761,7 +761,7 @@ func (p AdminClientConfirm) page() templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = confirmCard(p.AdminFrame, p.Confirm).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = confirmCard(p.Frame, p.Confirm).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -323,7 +323,7 @@ func tabs(f AdminFrame, all []Tab) templ.Component {
 }
 
 // pager leads to the next page of a list. Addresses are whole paths below the issuer's.
-func pager(f AdminFrame, p Pager) templ.Component {
+func pager(f Frame, p Pager) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1698,7 +1698,7 @@ func secretOnce(t *Text, label, id, secret string) templ.Component {
 }
 
 // confirmCard asks before an act that cannot be taken back; children are further fields of its form.
-func confirmCard(f AdminFrame, c Confirm) templ.Component {
+func confirmCard(f Frame, c Confirm) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

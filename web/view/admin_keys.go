@@ -14,6 +14,15 @@ type AdminKeys struct {
 	Others  []KeyRow // that protect tokens and are never published
 	JWKS    string   // address of the published halves
 	Pending bool     // a rotation is under way
+	Seal    KeySeal
+}
+
+// KeySeal says whether the keys are sealed with a master key.
+type KeySeal struct {
+	Tone      string // of a badge
+	State     string
+	Explained string
+	Command   string // what is to be run; "": nothing
 }
 
 // KeyRow is one key.

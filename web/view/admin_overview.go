@@ -34,6 +34,7 @@ type Attention struct {
 	Note   string // may be empty
 	URL    string
 	Link   string // what there is to do
+	Acts   bool   // it leads to an act: nothing for who only reads
 	Events []AttentionEvent
 }
 

@@ -24,7 +24,7 @@ type PersonRow struct {
 	ID       string
 	Name     string // may be empty
 	Email    string
-	IsAdmin  bool
+	Role     string // "person", "auditor" or "admin"
 	Disabled bool
 	Expired  bool // has to choose another password
 	SignedIn *time.Time
@@ -53,7 +53,7 @@ type InvitationRow struct {
 	ID        string
 	Email     string
 	Name      string
-	IsAdmin   bool
+	Role      string // as PersonRow
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }

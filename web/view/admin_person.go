@@ -11,10 +11,13 @@ type AdminPerson struct {
 	AdminFrame
 	PersonRow
 	EmailVerified bool
+	Factors       []string   // the second factors, in words
+	HasSecond     bool       // there is one that can be reset
 	PasswordAt    *time.Time // when the password was chosen; nil: there is none
 	DisabledAt    *time.Time
 	CreatedAt     time.Time
 	Self          bool // it is the admin who looks
+	Groups        []Party
 	Sessions      []SessionRow
 	Latest        GrantTable // the newest grants, of any state
 	Events        []Event    // what has happened lately
@@ -49,7 +52,8 @@ func (p AdminPerson) path(act string) string { return p.at("/admin/people/" + p.
 type AdminPersonAct struct {
 	AdminFrame
 	Confirm Confirm
-	Refused string // why it was not done; empty before it was tried
+	Roles   []Option // to choose from; nil: it is not about the role
+	Refused string   // why it was not done; empty before it was tried
 }
 
 // Render writes the page.

@@ -6,7 +6,7 @@ import (
 )
 
 // AdminSettings is the page of what an organisation decides for its installation. Its form posts, as multipart/form-data, version,
-// name, accent, logo, remove_logo, invite_domains and the fields of the policy; action=preview saves nothing.
+// name, accent, logo, remove_logo, invite_domains, second_factor and the fields of the policy; action=preview saves nothing.
 type AdminSettings struct {
 	AdminFrame
 	Version          string
@@ -18,13 +18,26 @@ type AdminSettings struct {
 	Logo             Field
 	HasLogo          bool
 	Domains          Field
+	SignUp           SignUpChoice
+	Mail             string // how mails are sent, in a sentence
+	TestMail         string // label of the button that sends one; empty: they are not
+	Second           Field
+	SecondRules      []Option
 	Policy           PolicyFields
 	Preset           string
 	StaleGenerations string
 	Presets          []PresetLink
 	Preview          LookPreview
+	Backups          []EventFact
 	Server           []EventFact
 	Environment      []EnvironmentRow
+}
+
+// SignUpChoice says whether people make their accounts themselves.
+type SignUpChoice struct {
+	On      bool
+	Error   string
+	Domains Field
 }
 
 // LookPreview is what a choice of name and accent makes of the pages.

@@ -8,13 +8,16 @@ import (
 )
 
 // Each page is a templ.Component.
-var _ = []templ.Component{Login{}, SelectAccount{}, Consent{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}, Demo{}}
+var _ = []templ.Component{Login{}, SelectAccount{}, NoAccess{}, Consent{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}, Demo{}}
 
 // Render writes the sign-in page.
 func (p Login) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
 
 // Render writes the page that asks which account to continue with.
 func (p SelectAccount) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
+
+// Render writes the page.
+func (p NoAccess) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
 
 // Render writes the consent page.
 func (p Consent) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }

@@ -29,9 +29,9 @@ var hostile = []string{
 
 // pagesWith returns every page with value in every field of text, in all their variants.
 func pagesWith(value string) map[string]templ.Component {
-	frame := Frame{Text: NewCatalogue().For("en")}
+	frame := Frame{Text: TheCatalogue().For("en")}
 	pages := map[string]templ.Component{}
-	for _, page := range []templ.Component{Login{}, SelectAccount{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}, Demo{}} {
+	for _, page := range []templ.Component{Login{}, SelectAccount{}, NoAccess{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}, Demo{}} {
 		v := reflect.New(reflect.TypeOf(page)).Elem()
 		fill(v, value, frame)
 		pages[v.Type().Name()] = v.Interface().(templ.Component)

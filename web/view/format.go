@@ -1,6 +1,7 @@
 package view
 
 import (
+	"strings"
 	"time"
 
 	"github.com/go-playground/locales"
@@ -54,14 +55,34 @@ func (f formats) forReader(texts language.Tag, wanted []language.Tag) locales.Tr
 	return f.of[i]
 }
 
-// Date returns the day of at in UTC, as "Nov 22, 2026".
-func (t *Text) Date(at time.Time) string { return t.format.FmtDateMedium(at.UTC()) }
-
-// DateTime returns day and minute of at in UTC, and says so, as "Nov 22, 2026, 2:03 pm UTC".
-func (t *Text) DateTime(at time.Time) string {
-	at = at.UTC()
-	return t.T("time.date_time", "Date", t.format.FmtDateMedium(at), "Time", t.format.FmtTimeShort(at))
+// Here gives at in the zone that the reader has chosen, else in UTC.
+func (t *Text) Here(at time.Time) time.Time {
+	if t.zone == nil {
+		return at.UTC()
+	}
+	return at.In(t.zone)
 }
+
+// Zone returns what the zone of Here is called at that time, as "UTC", "CEST" or, where it has no name, "UTC+03".
+func (t *Text) Zone(at time.Time) string {
+	name := t.Here(at).Format("MST")
+	if strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") {
+		return "UTC" + name
+	}
+	return name
+}
+
+// Date returns the day of at in the reader's zone, as "Nov 22, 2026".
+func (t *Text) Date(at time.Time) string { return t.format.FmtDateMedium(t.Here(at)) }
+
+// DateTime returns day and minute of at in the reader's zone, and names that, as "Nov 22, 2026, 2:03 pm UTC".
+func (t *Text) DateTime(at time.Time) string {
+	here := t.Here(at)
+	return t.T("time.date_time", "Date", t.format.FmtDateMedium(here), "Time", t.format.FmtTimeShort(here), "Zone", t.Zone(at))
+}
+
+// Exact returns at to the second in the reader's zone, as "2026-11-22 14:03:07 UTC".
+func (t *Text) Exact(at time.Time) string { return t.Here(at).Format(time.DateTime) + " " + t.Zone(at) }
 
 // Number returns n with the language's digit groups, as "1,284".
 func (t *Text) Number(n int) string { return t.format.FmtNumber(float64(n), 0) }

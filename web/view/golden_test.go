@@ -20,7 +20,7 @@ var (
 )
 
 func TestPagesAreAsReviewed(t *testing.T) {
-	pages := samples(Frame{Text: NewCatalogue().For("en")})
+	pages := samples(Frame{Text: TheCatalogue().For("en")})
 	for name, page := range pages {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join("testdata", name+".html")

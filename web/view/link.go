@@ -37,4 +37,6 @@ var (
 	ProblemInviteOver = Problem{"error.invite_over.title", "error.invite_over.message", "error.invite_over.next", true}
 	// ProblemResetOver is a link for a password that is unknown, used or expired.
 	ProblemResetOver = Problem{"error.reset_over.title", "error.reset_over.message", "error.reset_over.next", true}
+	// ProblemResetOverMail is the same where people may ask for another one by mail.
+	ProblemResetOverMail = Problem{"error.reset_over.title", "error.reset_over.message", "error.reset_over.next_mail", true}
 )

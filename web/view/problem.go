@@ -25,6 +25,8 @@ var (
 	ProblemCrossSite = Problem{"error.cross_site.title", "error.cross_site.message", "error.cross_site.next", false}
 	// ProblemForbidden is a page for admins that somebody else asks for.
 	ProblemForbidden = Problem{"error.forbidden.title", "error.forbidden.message", "error.forbidden.next", true}
+	// ProblemReadOnly is an act, or a page that is there to act, that an auditor asks for.
+	ProblemReadOnly = Problem{"error.read_only.title", "error.read_only.message", "error.read_only.next", false}
 	// ProblemNotFound is a page that does not exist.
 	ProblemNotFound = Problem{"error.not_found.title", "error.not_found.message", "error.not_found.next", true}
 	// ProblemTooMany is more requests than allowed; set RetryAfter.

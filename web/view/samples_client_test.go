@@ -78,7 +78,7 @@ func samplesClient(f Frame) map[string]templ.Component {
 		AuthHelp:    t.T("admin.clients.auth.help"), PKCEOn: true, TrustedOn: true,
 	}
 	stale := settings
-	stale.Problem, stale.ProveURL = t.T("admin.clients.settings.not_fresh"), "/admin/confirm?return="+path
+	stale.Problem, stale.ProveURL = t.T("admin.clients.settings.not_fresh"), "/confirm?return="+path
 	stale.AuthError, stale.RevokeURL, stale.PKCEError = t.T("admin.clients.error.has_grants"), "/admin/grants?client=portal", t.T("admin.clients.error.pkce")
 	ends := now.Add(7 * 24 * time.Hour)
 	return map[string]templ.Component{

@@ -26,7 +26,7 @@ func samplesPeople(f Frame) map[string]templ.Component {
 	refused.EmailError = t.T("email.domain")
 	refused.Waiting = []InvitationRow{
 		{ID: "5f0c1a52", Email: "dora@acme.example", Name: "Dora Díaz", CreatedAt: *ago(50 * time.Hour), ExpiresAt: now.Add(118 * time.Hour)},
-		{ID: "93ab4e10", Email: "eve@acme.example", IsAdmin: true, CreatedAt: *ago(2 * time.Minute), ExpiresAt: now.Add(167 * time.Hour)},
+		{ID: "93ab4e10", Email: "eve@acme.example", Role: "admin", CreatedAt: *ago(2 * time.Minute), ExpiresAt: now.Add(167 * time.Hour)},
 	}
 	ann := PersonRow{ID: "8f14e45f-ceea-4672-bd5c-3a0a1f0a6f11", Name: "Ann Ampère", Email: "ann@acme.example", SignedIn: ago(4 * time.Minute), Grants: "12"}
 	toAnn := Crumb{Label: ann.Name, URL: "/admin/people/" + ann.ID}
@@ -46,7 +46,7 @@ func samplesPeople(f Frame) map[string]templ.Component {
 		},
 	}
 	disabled := person
-	disabled.PersonRow = PersonRow{ID: "45c48cce-2e2d-4fbd-aa1a-c51c7c6ad26d", Email: "zacharias.donaudampfschifffahrtsgesellschaft@department.example", IsAdmin: true, Disabled: true, Grants: "0"}
+	disabled.PersonRow = PersonRow{ID: "45c48cce-2e2d-4fbd-aa1a-c51c7c6ad26d", Email: "zacharias.donaudampfschifffahrtsgesellschaft@department.example", Role: "admin", Disabled: true, Grants: "0"}
 	disabled.AdminFrame, disabled.EmailVerified, disabled.PasswordAt, disabled.Sessions, disabled.Events, disabled.Latest.Rows = admin(Crumb{Label: disabled.PersonRow.Email}), false, nil, nil, nil, nil
 
 	return map[string]templ.Component{
@@ -56,15 +56,16 @@ func samplesPeople(f Frame) map[string]templ.Component {
 		"welcome":     Welcome{AdminFrame: AdminFrame{Frame: f, Section: "overview", Crumbs: []Crumb{{Label: t.T("setup.welcome")}}, Admin: "rosa@acme.example", FormToken: token}, Issuer: "https://id.acme.example"},
 		"invite":      AcceptInvite{Frame: f, Token: link, FormToken: token, Email: "dora@acme.example", Name: "Dora Díaz"},
 		"invite_error": AcceptInvite{
-			Frame: f, Token: link, FormToken: token, Email: "dora@acme.example", Name: "Dora", Admin: true, SignedIn: "ann@acme.example", PasswordError: t.T("password.personal"),
+			Frame: f, Token: link, FormToken: token, Email: "dora@acme.example", Name: "Dora", Role: "admin", SignedIn: "ann@acme.example", PasswordError: t.T("password.personal"),
 		},
-		"invite_over":   ProblemInviteOver.Page(f),
-		"reset":         NewPassword{Frame: f, Action: "/reset/" + link, Lead: t.T("reset.lead"), FormToken: token, Email: "ann@acme.example", Submit: t.T("reset.submit")},
-		"reset_over":    ProblemResetOver.Page(f),
-		"reset_expired": NewPassword{Frame: f, Action: "/login/password", Lead: t.T("reset.expired_lead"), FormToken: token, Email: "ann@acme.example", Request: "9Yb0c2rVJXk1mQ5s", Renewal: link, Submit: t.T("reset.continue"), PasswordError: t.T("password.same")},
-		"reset_done":    PasswordSet{Frame: f},
-		"home_new":      Home{Frame: f, Issuer: "https://id.acme.example", New: true},
-		"home_admin":    Home{Frame: f, Issuer: "https://id.acme.example", Email: "rosa@acme.example", Since: since, FormToken: token, Admin: true},
+		"invite_over":     ProblemInviteOver.Page(f),
+		"reset":           NewPassword{Frame: f, Action: "/reset/" + link, Lead: t.T("reset.lead"), FormToken: token, Email: "ann@acme.example", Submit: t.T("reset.submit")},
+		"reset_over":      ProblemResetOver.Page(f),
+		"reset_over_mail": ProblemResetOverMail.Page(f),
+		"reset_expired":   NewPassword{Frame: f, Action: "/login/password", Lead: t.T("reset.expired_lead"), FormToken: token, Email: "ann@acme.example", Request: "9Yb0c2rVJXk1mQ5s", Renewal: link, Submit: t.T("reset.continue"), PasswordError: t.T("password.same")},
+		"reset_done":      PasswordSet{Frame: f},
+		"home_new":        Home{Frame: f, Issuer: "https://id.acme.example", New: true},
+		"home_admin":      Home{Frame: f, Issuer: "https://id.acme.example", Email: "rosa@acme.example", Since: since, FormToken: token, Admin: true},
 
 		"admin_confirm":       ConfirmIdentity{Frame: f, FormToken: token, Email: "rosa@acme.example", Name: "Rosa Root", Return: "/admin/people"},
 		"admin_confirm_error": ConfirmIdentity{Frame: f, FormToken: token, Email: "rosa@acme.example", Return: "/admin/people", Error: t.T("confirm.mismatch")},
@@ -73,7 +74,7 @@ func samplesPeople(f Frame) map[string]templ.Component {
 			AdminFrame: admin(), Roles: []Option{any}, States: []Option{any}, Invitations: 2, Now: now, Pager: Pager{Next: "/admin/people?after=zoe%40acme.example", Shown: "50 people"},
 			People: []PersonRow{
 				ann, {ID: "1", Email: "bob@acme.example", Disabled: true, SignedIn: ago(60 * 24 * time.Hour), Grants: "0"},
-				{ID: "2", Name: "Rosa Root", Email: "rosa@acme.example", IsAdmin: true, SignedIn: ago(30 * time.Minute), Grants: "1"},
+				{ID: "2", Name: "Rosa Root", Email: "rosa@acme.example", Role: "admin", SignedIn: ago(30 * time.Minute), Grants: "1"},
 				{ID: "3", Name: "Zoe", Email: "zoe@acme.example", Expired: true, Grants: "1,000+"},
 			},
 		},

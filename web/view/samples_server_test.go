@@ -38,7 +38,7 @@ func samplesServer(f Frame) map[string]templ.Component {
 		{ID: "3NBN4I3UNZX3", Algorithm: "ES256", Tone: "info", State: t.T("admin.keys.state.next"), Explained: t.T("admin.keys.state.next_help"), CreatedAt: now, ActiveAt: now.Add(time.Hour), RotatesAt: new(now.Add(90 * 24 * time.Hour))},
 		{ID: "G4SSYHHTDIPO", Algorithm: "ES256", Tone: "success", State: t.T("admin.keys.state.active"), Explained: t.T("admin.keys.state.active_help"), CreatedAt: since, ActiveAt: since, EndsAt: new(now.Add(2 * time.Hour))},
 	}
-	others := []KeyRow{{Use: t.T("admin.keys.use.token"), Explained: t.T("admin.keys.use.token_help"), Algorithm: "HS256", Tone: "success", State: t.T("admin.keys.state.active"), CreatedAt: since}}
+	others := []KeyRow{{Use: t.T("admin.keys.use.token"), Explained: t.T("admin.keys.use.token_help"), Algorithm: "HS256", Tone: "success", State: t.T("admin.keys.state.active"), CreatedAt: since, RotatesAt: new(now.Add(300 * 24 * time.Hour))}}
 
 	guides := []Guide{{ID: "introspect", Title: t.T("admin.apis.guide.introspect"), Lead: t.T("admin.apis.guide.introspect_lead"), Parts: []GuidePart{{ID: "introspect-1", Text: t.T("admin.apis.guide.introspect_curl"), Code: "curl -s https://id.acme.example/introspect"}}}}
 	formats := []Option{{Label: t.T("admin.apis.format.client"), Help: t.T("admin.apis.format.client_help"), Selected: true}, {Value: "jwt", Label: t.T("admin.apis.format.jwt"), Help: t.T("admin.apis.format.jwt_help")}}
@@ -56,6 +56,8 @@ func samplesServer(f Frame) map[string]templ.Component {
 		Accent:  Field{Name: "accent", Label: t.T("admin.settings.accent.label"), Help: t.T("admin.settings.accent.help"), Value: "#c2410c"},
 		Logo:    Field{Name: "logo", Label: t.T("admin.settings.logo.label"), Help: t.T("admin.settings.logo.help"), Type: "file"},
 		Domains: Field{Name: "invite_domains", Label: t.T("admin.settings.domains.label"), Value: "acme.example"},
+		SignUp:  SignUpChoice{Domains: Field{Name: "signup_domains", Label: t.T("admin.settings.signup.domains_label"), Help: t.T("admin.settings.signup.domains_help")}},
+		Mail:    t.T("admin.mail.on", "Server", "smtp.acme.example:587 (STARTTLS), from id@acme.example"), TestMail: t.T("admin.mail.test", "Email", "rosa@acme.example"),
 		Policy: PolicyFields{
 			Idle: Field{Name: "idle", Label: t.T("admin.clients.policy.idle.label"), Value: "30d"}, Absolute: Field{Name: "absolute", Label: t.T("admin.clients.policy.absolute.label"), Value: "180d"},
 			Grace: Field{Name: "grace", Label: t.T("admin.clients.policy.grace.label"), Value: "10s"}, AccessTokenLifetime: Field{Name: "access_token_lifetime", Label: t.T("admin.clients.policy.access_token_lifetime.label"), Value: "10m"},
@@ -68,6 +70,7 @@ func samplesServer(f Frame) map[string]templ.Component {
 			Light: LookColors{"#f6f7f9", "#ffffff", "#171b24", "#5b6475", "#e0e3ea", "#bb3f0c", "#ffffff", "#bb3f0c"},
 			Dark:  LookColors{"#0f1115", "#171a21", "#f0f1f5", "#98a1b3", "#2b303b", "#d67b57", "#270d02", "#c2410c"},
 		},
+		Backups:     []EventFact{{t.T("admin.settings.backup.schedule"), t.T("admin.settings.backup.schedule_every", "Duration", t.Duration(24*time.Hour), "N", "7", "Dir", "/var/backups/regrant")}, {t.T("admin.settings.backup.last"), t.T("admin.settings.backup.last_made", "Ago", t.Ago(since, now), "At", t.DateTime(since), "Size", "12.4", "File", "/var/backups/regrant/regrant-20261128T030000Z.db")}},
 		Server:      []EventFact{{t.T("admin.settings.server.issuer"), "https://id.acme.example"}, {t.T("admin.settings.server.master_key"), t.T("admin.settings.server.master_key_none")}},
 		Environment: []EnvironmentRow{{"listen", "127.0.0.1:8080", t.T("admin.settings.source.flag"), true}, {"origin", "", t.T("admin.settings.source.default"), false}},
 	}
@@ -82,8 +85,8 @@ func samplesServer(f Frame) map[string]templ.Component {
 		"admin_audit_none":   AdminAudit{AdminFrame: admin("audit"), Now: now, Filter: filter, Filtered: true, Short: true, Pager: Pager{First: "/admin/audit", Next: "/admin/audit?before=7"}, Check: &AuditCheck{At: now, By: rosa, Broken: true, BrokenAt: "700", Missing: true, Events: 699, Last: "699", From: since, To: since}},
 		"admin_audit_wrong":  AdminAudit{AdminFrame: admin("audit"), Now: now, Filter: wrong, Filtered: true, Wrong: true, Check: &AuditCheck{At: now, By: rosa, Cut: true, Events: 100000, Last: "100000", From: since, To: since}},
 		"admin_audit_event":  AdminAuditEvent{AdminFrame: admin("audit", Crumb{Label: t.T("admin.audit.event", "Seq", "1284")}), Now: now, Event: changed, SameRequest: "/admin/audit?request=0J7QKQ3M2V", WhyRefused: "/admin/refusals?request_id=0J7QKQ3M2V"},
-		"admin_keys":         AdminKeys{AdminFrame: admin("keys"), Now: now, Signing: signing, Others: others, JWKS: "https://id.acme.example/.well-known/jwks.json", Pending: true},
-		"admin_keys_empty":   AdminKeys{AdminFrame: admin("keys"), Now: now, JWKS: "https://id.acme.example/.well-known/jwks.json"},
+		"admin_keys":         AdminKeys{AdminFrame: admin("keys"), Now: now, Signing: signing, Others: others, JWKS: "https://id.acme.example/.well-known/jwks.json", Pending: true, Seal: KeySeal{Tone: "success", State: t.T("admin.keys.seal.sealed"), Explained: t.T("admin.keys.seal.sealed_help", "At", t.DateTime(now))}},
+		"admin_keys_empty":   AdminKeys{AdminFrame: admin("keys"), Now: now, JWKS: "https://id.acme.example/.well-known/jwks.json", Seal: KeySeal{Tone: "warning", State: t.T("admin.keys.seal.held"), Explained: t.T("admin.keys.seal.held_help"), Command: "regrant key seal"}},
 		"admin_keys_rotate":  AdminKeysRotate{AdminFrame: admin("keys", Crumb{Label: t.T("admin.keys.rotate.title")}), Problem: t.T("admin.keys.rotate.meanwhile"), Confirm: Confirm{Title: t.T("admin.keys.rotate.ask"), Consequences: []string{t.T("admin.keys.rotate.nobody")}, Action: "/admin/keys/rotate", Submit: t.T("admin.keys.rotate.submit"), Cancel: "/admin/keys", FormToken: token, Danger: true, Hidden: map[string]string{"seen": "G4SSYHHTDIPO"}}},
 		"admin_apis":         AdminAPIs{AdminFrame: admin("apis"), Now: now, Rows: []APIRow{{Name: "Orders", Resource: "https://orders.acme.example", URL: "/admin/apis/" + id, Scopes: []string{"orders.read", "orders.write"}, Format: t.T("admin.apis.format.opaque"), Clients: 2, CreatedAt: since}, {Name: "Bare", Resource: "https://bare.acme.example", URL: "/admin/apis/b", Format: t.T("admin.apis.format.client"), CreatedAt: since}}},
 		"admin_apis_empty":   AdminAPIs{AdminFrame: admin("apis"), Now: now},

@@ -32,10 +32,11 @@ func samples(f Frame) map[string]templ.Component {
 		"login_client": Login{Frame: f, ClientName: "Grafana", ClientHost: "grafana.acme.example", Request: request, FormToken: token},
 		"login_error": Login{
 			Frame: f, ClientName: "Grafana", ClientHost: "grafana.acme.example", Request: request, FormToken: token,
-			Email: "alice@example.com", Error: t.T(LoginMismatch), ForgotURL: "/forgot", SignUpURL: "/signup", PasskeyURL: "/login/passkey",
+			Email: "alice@example.com", Error: t.T(LoginMismatch), ForgotURL: "/forgot", SignUpURL: "/signup", Passkey: &PasskeyQuestion{Options: `{"challenge":"AAAA"}`, State: "ceremony-state"},
 		},
 		"login_notice":   Login{Frame: f, ClientName: "Grafana", Request: request, FormToken: token, Email: "alice@example.com", Notice: t.T(LoginAgain)},
 		"select_account": SelectAccount{Frame: f, ClientName: "Grafana", ClientHost: "grafana.acme.example", Email: "alice@example.com", Name: "Alice Ampère", Request: request, FormToken: token},
+		"no_access":      NoAccess{Frame: f, ClientName: "Grafana", ClientHost: "grafana.acme.example", Email: "alice@example.com", Name: "Alice Ampère", Request: request, FormToken: token},
 		"consent": Consent{
 			Frame: f, ClientName: "Grafana", ClientHost: "grafana.acme.example", RedirectTo: "grafana.acme.example",
 			Email: "alice@example.com", Name: "Alice Ampère", Groups: []ScopeGroup{account, projects},
@@ -80,11 +81,15 @@ func samples(f Frame) map[string]templ.Component {
 	for _, area := range []map[string]templ.Component{
 		samplesOverview(f),
 		samplesPeople(f),
+		samplesAccount(f),
+		samplesFactor(f),
 		samplesServer(f),
 		samplesClient(f),
 		samplesGrant(f),
 		samplesGrants(f),
+		samplesMail(f),
 	} {
+		maps.Copy(pages, groupSamples(f))
 		maps.Copy(pages, area)
 	}
 	return pages

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/BurntSushi/toml"
 	"github.com/go-playground/locales"
@@ -23,21 +26,21 @@ type Catalogue struct {
 	formats formats
 }
 
-// NewCatalogue reads the embedded messages, one TOML file a language; English is the first and the fallback. It panics
-// where a file cannot be read, which a test would have seen.
-func NewCatalogue() *Catalogue { return newCatalogue(assets.Text()) }
+// TheCatalogue gives the embedded messages, several TOML files a language; English is the first and the fallback. They are read at
+// the first call, which takes as long as all the rest of a start. It panics where a file cannot be read, which a test would have seen.
+var TheCatalogue = sync.OnceValue(func() *Catalogue { return newCatalogue(assets.Text()) })
 
 func newCatalogue(texts fs.FS) *Catalogue {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
 	names, err := fs.Glob(texts, "*.toml")
 	if err != nil {
-		panic("view.NewCatalogue: " + err.Error()) // unreachable: the pattern is well formed
+		panic("view.TheCatalogue: " + err.Error()) // unreachable: the pattern is well formed
 	}
 	for _, name := range names {
 		content, err := fs.ReadFile(texts, name)
 		if err != nil {
-			panic("view.NewCatalogue: " + err.Error()) // unreachable: the file is embedded
+			panic("view.TheCatalogue: " + err.Error()) // unreachable: the file is embedded
 		}
 		bundle.MustParseMessageFileBytes(content, path.Base(name))
 	}
@@ -48,7 +51,32 @@ func newCatalogue(texts fs.FS) *Catalogue {
 // For returns the texts in the language that suits best what the reader accepts: values of Accept-Language
 // (RFC 9110 §12.5.4) or of ui_locales, the most wanted first. Without a match it is English.
 func (c *Catalogue) For(acceptLanguage ...string) *Text {
+	return c.text(accepted(acceptLanguage))
+}
+
+// ForReader is For in the language that the reader has chosen, as a BCP 47 tag; "" leaves it to what they accept. Dates and numbers
+// follow the region that they accept, where its language is the chosen one.
+func (c *Catalogue) ForReader(chosen string, acceptLanguage ...string) *Text {
 	wanted := accepted(acceptLanguage)
+	tag, err := language.Parse(chosen)
+	if err != nil {
+		return c.text(wanted)
+	}
+	base, _ := tag.Base()
+	regions := slices.DeleteFunc(slices.Clone(wanted), func(t language.Tag) bool { b, _ := t.Base(); return b != base })
+	return c.text(slices.Concat(regions, []language.Tag{tag}, wanted))
+}
+
+// Languages are the tags of the languages that there are texts in, English first.
+func (c *Catalogue) Languages() []string {
+	tags := make([]string, len(c.tags))
+	for i, tag := range c.tags {
+		tags[i] = tag.String()
+	}
+	return tags
+}
+
+func (c *Catalogue) text(wanted []language.Tag) *Text {
 	_, i, _ := c.matcher.Match(wanted...)
 	tag := c.tags[i]
 	return &Text{
@@ -83,6 +111,14 @@ type Text struct {
 	tag       language.Tag
 	localizer *i18n.Localizer
 	format    locales.Translator
+	zone      *time.Location // nil: times are told in UTC, and a script tells them in the zone of the browser
+}
+
+// In gives the same texts with times in that zone; nil leaves it to the browser.
+func (t *Text) In(zone *time.Location) *Text {
+	there := *t
+	there.zone = zone
+	return &there
 }
 
 // Lang is the language of the texts as a BCP 47 tag, for the page's lang attribute.

@@ -53,7 +53,7 @@ func plain(s string) string {
 }
 
 func TestDurationsAreInWords(t *testing.T) {
-	text := NewCatalogue().For("en")
+	text := TheCatalogue().For("en")
 	for d, want := range map[time.Duration]string{
 		-time.Second:                  "0 seconds",
 		0:                             "0 seconds",
@@ -78,10 +78,46 @@ func TestDurationsAreInWords(t *testing.T) {
 func TestTimesSayThatTheyAreUTC(t *testing.T) {
 	at := since.In(time.FixedZone("", 9*3600))
 
-	if got, want := plain(NewCatalogue().For("en").DateTime(at)), "Nov 22, 2026, 2:03 pm UTC"; got != want {
+	if got, want := plain(TheCatalogue().For("en").DateTime(at)), "Nov 22, 2026, 2:03 pm UTC"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := plain(NewCatalogue().For("en-GB").DateTime(at)), "22 Nov 2026, 14:03 UTC"; got != want {
+	if got, want := plain(TheCatalogue().For("en-GB").DateTime(at)), "22 Nov 2026, 14:03 UTC"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestGermanIsForThoseWhoAskForIt(t *testing.T) {
+	catalogue := TheCatalogue()
+	for accept, want := range map[string]string{
+		"": "en", "*": "en", "xx": "en", "ja": "en", "fr-FR, ja;q=0.5": "en", "\x00;;": "en", "en, de": "en", "en-GB;q=0.9, de;q=0.5": "en", "fr, en;q=0.5": "en",
+		"de": "de", "de-AT": "de", "DE-ch, en;q=0.5": "de", "fr, de;q=0.9, en;q=0.8": "de", "de en": "de",
+	} {
+		if got := catalogue.For(accept).Lang(); got != want {
+			t.Errorf("Accept-Language %q: got %q, want %q", accept, got, want)
+		}
+	}
+	if got := catalogue.For().Lang(); got != "en" {
+		t.Errorf("without Accept-Language: got %q, want English", got)
+	}
+}
+
+func TestTimesReadWellInGerman(t *testing.T) {
+	text := TheCatalogue().For("de-DE")
+	ago := func(d time.Duration) string { return text.Ago(since, since.Add(d)) }
+	for _, c := range [][2]string{
+		{text.DateTime(since), "22.11.2026, 14:03 UTC"},
+		{text.ShortDate(since), "22. Nov."},
+		{text.Number(1234567), "1.234.567"},
+		{text.Duration(36 * time.Hour), "1 Tag 12 Stunden"},
+		{text.Duration(30 * 24 * time.Hour), "30 Tage"},
+		{ago(0), "gerade eben"},
+		{ago(time.Minute), "vor 1 Minute"},
+		{ago(47 * time.Hour), "vor 47 Stunden"},
+		{ago(3 * 24 * time.Hour), "vor 3 Tagen"},
+		{ago(60 * 24 * time.Hour), "22.11.2026"},
+	} {
+		if plain(c[0]) != c[1] {
+			t.Errorf("got %q, want %q", c[0], c[1])
+		}
 	}
 }

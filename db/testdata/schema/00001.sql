@@ -1,0 +1,1 @@
+-- Rows of a database of schema 1, written by: go test ./db -run Schema -update-schemas

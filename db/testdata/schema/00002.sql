@@ -1,0 +1,13 @@
+-- Rows of a database of schema 2, written by: go test ./db -run Schema -update-schemas
+INSERT OR REPLACE INTO "audit_chain" ("id", "anchor_seq", "anchor_hash", "head_seq", "head_hash")
+VALUES (1, 0, X'', 5, X'80A8F313F12A58ECC413C0EC28259D2B410DAC2DAE69AF6B4CC0372DFB127252');
+INSERT OR REPLACE INTO "audit_events" ("seq", "at", "kind", "actor", "actor_id", "ip", "user_agent", "request_id", "person_id", "client_id", "grant_id", "result", "detail", "hash")
+VALUES (1, 1795341600000000, 'person.created', 'command', 'root', '', '', '', 'ann', '', '', 'ok', '', X'C63603D28FB16F3EDC8ADB21A2E66F62621C0BF15DC807E0316A8CF7870EAEAA');
+INSERT OR REPLACE INTO "audit_events" ("seq", "at", "kind", "actor", "actor_id", "ip", "user_agent", "request_id", "person_id", "client_id", "grant_id", "result", "detail", "hash")
+VALUES (2, 1795341600000000, 'key.created', 'server', '', '', '', '', '', '', '', 'ok', 'first=keys', X'EBC5EE0BA27E7931A78CD97FB64832947E2CF31501A10645A082EA70A27270E1');
+INSERT OR REPLACE INTO "audit_events" ("seq", "at", "kind", "actor", "actor_id", "ip", "user_agent", "request_id", "person_id", "client_id", "grant_id", "result", "detail", "hash")
+VALUES (3, 1795341600000000, 'api.created', 'command', 'root', '', '', '', '', 'api-tqambhvac2hobtxl2dokzk3scn', '', 'ok', 'resource=https://api.test/ name=API scope=read', X'6946F3CBDF0E30DD5BC928E68CAEE0C2810EDED039FE14FB8C7DB62E1B94E07A');
+INSERT OR REPLACE INTO "audit_events" ("seq", "at", "kind", "actor", "actor_id", "ip", "user_agent", "request_id", "person_id", "client_id", "grant_id", "result", "detail", "hash")
+VALUES (4, 1795341600000000, 'client.created', 'command', 'root', '', '', '', '', 'app', '', 'ok', 'name=App auth_method=client_secret_basic redirect_uris=https://app.test/cb grant_types=authorization_code,refresh_token scope="read offline_access" trusted=no pkce=yes redirect_uri_required=no second_factor=no disabled=no groups=everybody policy=standard refresh=always rotation=yes grace=10s idle=720h0m0s absolute=4320h0m0s access_token_lifetime=10m0s access_token_format=jwt id_token_alg=RS256 max_grants=50 refresh_limit=0 scopes_on_refresh=all on_reuse=revoke on_access_lost=suspend stale_generations=0', X'6DB64B4995C8D230CED466C2F6E6E16CDFF812D7DCDA433DE2D2B02650A34294');
+INSERT OR REPLACE INTO "audit_events" ("seq", "at", "kind", "actor", "actor_id", "ip", "user_agent", "request_id", "person_id", "client_id", "grant_id", "result", "detail", "hash")
+VALUES (5, 1795341600000000, 'grant.created', 'client', 'app', '192.0.2.1', 'app/1.0', '', 'ann', 'app', 'BTYTNEDVEBFCLIPQ3W67WGS7CO', 'ok', 'scope="read offline_access"', X'80A8F313F12A58ECC413C0EC28259D2B410DAC2DAE69AF6B4CC0372DFB127252');

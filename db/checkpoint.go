@@ -124,6 +124,9 @@ func (c *checkpointer) copy() error {
 		if err != nil {
 			return err
 		}
+		if c.db.hasFailed() {
+			return nil
+		}
 		if c.file != nil {
 			if err := c.file.Sync(); err != nil {
 				c.db.fail() // SQLite's own sync may not hear of it any more

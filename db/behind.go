@@ -27,7 +27,7 @@ func (d *DB) WriteBehind(ctx context.Context, b *oauth.Behind) error {
 		return err
 	}
 	if err := inBatches(b.Replays, func(part [][16]byte) error {
-		return d.write(ctx, "write replays", func(tx *Tx) error { return tx.addReplays(ctx, b.Replays, part) })
+		return d.write(ctx, "write replays", func(tx *Tx) error { return d.addReplays(ctx, tx, b.Replays, part) })
 	}); err != nil {
 		return err
 	}
@@ -98,8 +98,9 @@ func (tx *Tx) addDays(ctx context.Context, counts map[oauth.GrantDay]oauth.DayCo
 }
 
 // addReplays reads and writes inside one transaction, so that no rotation comes between.
-func (tx *Tx) addReplays(ctx context.Context, replays map[[16]byte][]oauth.RingEntry, tokens [][16]byte) error {
+func (d *DB) addReplays(ctx context.Context, tx *Tx, replays map[[16]byte][]oauth.RingEntry, tokens [][16]byte) error {
 	for _, id := range tokens {
+		d.states.forget(id)
 		stored, err := tx.Ring(ctx, id[:])
 		if errors.Is(err, sql.ErrNoRows) {
 			continue

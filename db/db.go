@@ -61,6 +61,7 @@ type DB struct {
 	expiry     expiry
 	writes     atomic.Uint64 // of this process, but those of refresh tokens alone
 	recent     recentClients
+	states     recentStates
 }
 
 // Open opens the database at path, creates it if there is none, and brings its schema up to date. The files have mode

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+
+	"regrant/app/oauth"
 )
 
 // Hurry makes checkpoints come after so many writes, and the WAL start anew after so many frames. It is for a store that has
@@ -54,4 +56,16 @@ func (d *DB) WhileReading(ctx context.Context, fn func()) error {
 		fn()
 		return nil
 	})
+}
+
+// RememberStates remembers rotations of n other tokens that are like s, and says how many states are remembered then.
+func (d *DB) RememberStates(s *oauth.RefreshState, n int) int {
+	for i := range n {
+		like := *s
+		like.TokenID = [16]byte{0: 0xff, 1: byte(i), 2: byte(i >> 8)}
+		d.states.rotated(&oauth.Rotation{Read: &like})
+	}
+	d.states.mu.Lock()
+	defer d.states.mu.Unlock()
+	return len(d.states.byToken)
 }

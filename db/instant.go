@@ -8,6 +8,9 @@ func micros(t time.Time) int64 { return t.UnixMicro() }
 
 func instant(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
+// stored is what comes back of an instant.
+func stored(t time.Time) time.Time { return instant(micros(t)) }
+
 func microsOrNull(t *time.Time) *int64 {
 	if t == nil {
 		return nil

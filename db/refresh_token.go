@@ -34,10 +34,16 @@ func (d *DB) RotateRefreshToken(ctx context.Context, r *oauth.Rotation) error {
 		WindowEnd: int64(r.WindowEnd), RotatedAt: micros(r.RotatedAt), IdleDeadline: micros(r.IdleDeadline),
 		LastUsedAt: micros(r.UsedAt), LastIP: r.IP, LastUserAgent: r.UserAgent, Ring: notNull(r.Ring),
 	}
-	return d.writeToken(ctx, "rotate refresh token", func(tx *Tx) error {
+	err := d.writeToken(ctx, "rotate refresh token", func(tx *Tx) error {
 		n, err := tx.RotateRefreshToken(ctx, p)
 		return oneRow(n, err, oauth.ErrConflict)
 	})
+	if err != nil {
+		d.states.forget(s.TokenID)
+		return err
+	}
+	d.states.rotated(r)
+	return nil
 }
 
 // TouchRefreshToken implements [oauth.Store]. It writes deadline, last use and ring, and what a restore has left open.
@@ -53,6 +59,7 @@ func (d *DB) TouchRefreshToken(ctx context.Context, r *oauth.Rotation) error {
 		GrantVersion: s.Version, PersonVersion: s.Owner.Version, ClientVersion: s.ClientVersion,
 		IdleDeadline: micros(r.IdleDeadline), LastUsedAt: micros(r.UsedAt), LastIP: r.IP, LastUserAgent: r.UserAgent, Ring: notNull(r.Ring),
 	}
+	defer d.states.forget(s.TokenID)
 	return d.writeToken(ctx, "touch refresh token", func(tx *Tx) error {
 		n, err := tx.TouchRefreshToken(ctx, p)
 		return oneRow(n, err, oauth.ErrConflict)

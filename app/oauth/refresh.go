@@ -28,6 +28,11 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 	if err != nil {
 		return nil, &Error{Code: InvalidGrant, Description: refreshTokenRefused, Detail: "not a token of this server", garbage: true}
 	}
+	now := s.clock.Now()
+	if recent := s.store.RecentRefreshState(token.id); recent != nil && recent.rotates(token, client, now, s.epoch) {
+		response, err := s.refreshGenuine(ctx, client, recent, token, r, now)
+		return response, ofToken(recent, token, client.Policy, now, err)
+	}
 	state, err := s.store.RefreshState(ctx, token.id)
 	if errors.Is(err, ErrNotFound) {
 		s.noteStranger(audit.TokenOrphan, client, "", token, r)
@@ -43,9 +48,16 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 	if state.ClientVersion != client.Version {
 		return nil, ErrConflict // an admin changed the client since it authenticated: decide on what it is now
 	}
-	now := s.clock.Now()
+	now = s.clock.Now()
 	response, err := s.refreshGenuine(ctx, client, state, token, r, now)
 	return response, ofToken(state, token, client.Policy, now, err)
+}
+
+// rotates says of a state that may be out of date whether it leads to a rotation, whose write looks at all of this again.
+// Everything else is decided on what is stored.
+func (s *RefreshState) rotates(t *refreshToken, c *Client, now Instant, epoch uint8) bool {
+	return s.ClientID == c.ID && s.ClientVersion == c.Version && !c.Policy.RotationOff &&
+		!s.hasEnded(now) && s.judge(t, c.Policy, now, epoch) == verdictCurrent
 }
 
 // refreshGenuine decides on a token that is this server's and its presenter's.

@@ -78,6 +78,9 @@ type Store interface {
 
 	// RefreshState gives a refresh token with its grant from one snapshot.
 	RefreshState(ctx context.Context, tokenID [tokenIDSize]byte) (*RefreshState, error)
+	// RecentRefreshState gives a refresh token as this process rotated it last, or nil. It may be out of date, so it is good for
+	// nothing but a rotation, which finds out ([Store.RotateRefreshToken]). It is shared and must not be changed.
+	RecentRefreshState(tokenID [tokenIDSize]byte) *RefreshState
 	// RotateRefreshToken moves a token to its next generation if generation, epoch and the versions of grant, owner and client
 	// are as they were read, and the grant is alive; else [ErrConflict], and nothing is changed. Of any number of
 	// callers with the same generation one wins.

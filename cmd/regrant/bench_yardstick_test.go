@@ -115,6 +115,12 @@ func (m *memory) RefreshState(ctx context.Context, id [16]byte) (*oauth.RefreshS
 	return &read, nil
 }
 
+func (m *memory) RecentRefreshState(id [16]byte) *oauth.RefreshState {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rows[id]
+}
+
 func (m *memory) RotateRefreshToken(_ context.Context, r *oauth.Rotation) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -67,8 +67,13 @@ func unspell(prefix, s string, n int) ([]byte, error) {
 }
 
 func checksum(s string) string {
+	const digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" // as big.Int has them
+	var text [checksumWidth]byte
 	sum := crc32.ChecksumIEEE([]byte(s))
-	return encodeBase62([]byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i], sum = digits[sum%62], sum/62
+	}
+	return string(text[:])
 }
 
 // unspellAny is the inverse of [spell] for a number of bytes that the width tells.

@@ -25,6 +25,7 @@ import (
 
 // yardstickMain is the program "yardstick KIND DATABASE ADDRESS": a server that stands in for regrant.
 func yardstickMain() {
+	collectLess()
 	kind, file, address := os.Args[1], os.Args[2], os.Args[3]
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	handler, err := http.Handler(http.HandlerFunc(echo)), error(nil)

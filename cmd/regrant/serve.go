@@ -25,6 +25,7 @@ type serveCommand struct {
 	TLSKey       string   `name:"tls-key" env:"REGRANT_TLS_KEY" placeholder:"FILE" help:"Its key in PEM."`
 	TrustedProxy []string `env:"REGRANT_TRUSTED_PROXY" placeholder:"CIDR" help:"Believe X-Forwarded-For of this network; give it once for each."`
 	Origin       []string `env:"REGRANT_ORIGIN" placeholder:"ORIGIN" help:"A browser origin that may call the token endpoint, besides those of public clients."`
+	Outbound     []string `name:"outbound-allow" env:"REGRANT_OUTBOUND_ALLOW" placeholder:"HOST" help:"A host, address or network that applications may have the server call, besides public addresses; give it once for each."`
 	OpsListen    string   `env:"REGRANT_OPS_LISTEN" placeholder:"ADDR" help:"Serve /metrics and /debug/pprof here, for operators only."`
 	LogFormat    string   `env:"REGRANT_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"FORMAT" help:"text or json (default ${default})."`
 	LogLevel     string   `env:"REGRANT_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`

@@ -12,12 +12,14 @@ import (
 
 	"regrant/app/backup"
 	"regrant/app/oauth"
+	"regrant/web/outbound"
 )
 
 // serveSettings are the settings of serve, checked against each other.
 type serveSettings struct {
 	serveCommand
 	proxies     []netip.Prefix
+	outbound    outbound.Allowed
 	certificate *certificate  // nil: no TLS
 	smtp        *smtpSettings // nil: no mails
 	backups     backup.Schedule
@@ -41,13 +43,16 @@ func (c serveCommand) settings(database string) (*serveSettings, error) {
 			return nil, err
 		}
 	}
+	var err error
+	if s.outbound, err = outbound.ParseAllowed(c.Outbound); err != nil {
+		return nil, usage("outbound-allow: %v", err)
+	}
 	if c.TokenBudget < 0 || c.PageBudget < 0 {
 		return nil, usage("token-budget and page-budget: must not be negative")
 	}
 	if err := s.checkTLS(); err != nil {
 		return nil, err
 	}
-	var err error
 	if s.smtp, err = c.smtpFlags.settings(); err != nil {
 		return nil, err
 	}

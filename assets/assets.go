@@ -46,7 +46,7 @@ type asset struct {
 	contentType string
 	etag        string
 	body        []byte
-	gzipped     []byte // nil where compressing does not pay
+	gzipped     func() []byte // made when it is first asked for; nil where compressing does not pay
 }
 
 type set struct {
@@ -81,7 +81,7 @@ func (s set) add(name, contentType string, body []byte) {
 		body:        body,
 	}
 	if ext != ".woff2" {
-		a.gzipped = compress(body)
+		a.gzipped = sync.OnceValue(func() []byte { return compress(body) })
 	}
 	s.byName[name], s.byServed[a.served] = a, a
 }

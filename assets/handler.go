@@ -43,7 +43,7 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 			// Other bytes need another validator (RFC 9110 §8.8.3.3).
 			h.Set("ETag", strings.TrimSuffix(a.etag, `"`)+`-gzip"`)
 			h.Set("Content-Encoding", "gzip")
-			body = a.gzipped
+			body = a.gzipped()
 		}
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))

@@ -40,6 +40,9 @@ type Config struct {
 	Backups      Backups
 }
 
+// warmUp is how long after the start what pages need is made ready, if no page was asked for before.
+const warmUp = 250 * time.Millisecond
+
 // Server answers every request.
 type Server struct {
 	cfg        Config
@@ -84,7 +87,8 @@ func New(cfg Config, engine *oauth.Server, people *account.People, store Session
 	}
 	s.sessions = newSessions(issuer, store, cfg.Now)
 	s.site = newSiteSettings(cfg.Store)
-	go func() { _, _ = view.TheCatalogue(), theDocs() }() // they are wanted soon, but not by programs
+	// Pages want them soon, programs do not, and the start should not wait for them.
+	time.AfterFunc(warmUp, func() { _, _ = view.TheCatalogue(), theDocs() })
 	s.handler = s.routes()
 	return s, nil
 }

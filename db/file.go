@@ -127,14 +127,15 @@ func pragmas(busy time.Duration, more ...string) url.Values {
 }
 
 func writerDSN(path string, busy time.Duration) string {
-	q := pragmas(busy, "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)", "cache_size(-8000)",
+	q := pragmas(busy, "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)", "cache_size(-4000)",
 		"wal_autocheckpoint(0)", "journal_size_limit("+strconv.Itoa(walLimit)+")")
 	q.Set("_txlock", "immediate")
 	return fileURI(path, q)
 }
 
 func readerDSN(path string, busy time.Duration) string {
-	q := pragmas(busy, "cache_size(-2000)")
+	// Each commit of the writer empties the readers' caches, so they need be no larger than what one statement comes back to.
+	q := pragmas(busy, "cache_size(-500)")
 	q.Set("mode", "ro")
 	return fileURI(path, q)
 }

@@ -15,7 +15,6 @@ import (
 	"regrant/app/account"
 	"regrant/app/mail"
 	"regrant/app/oauth"
-	"regrant/web/view"
 )
 
 // Config is what the HTTP side must be told.
@@ -39,9 +38,6 @@ type Config struct {
 	Environment  []Setting // what it was told at its start
 	Backups      Backups
 }
-
-// warmUp is how long after the start what pages need is made ready, if no page was asked for before.
-const warmUp = 250 * time.Millisecond
 
 // Server answers every request.
 type Server struct {
@@ -87,8 +83,6 @@ func New(cfg Config, engine *oauth.Server, people *account.People, store Session
 	}
 	s.sessions = newSessions(issuer, store, cfg.Now)
 	s.site = newSiteSettings(cfg.Store)
-	// Pages want them soon, programs do not, and the start should not wait for them.
-	time.AfterFunc(warmUp, func() { _, _ = view.TheCatalogue(), theDocs() })
 	s.handler = s.routes()
 	return s, nil
 }

@@ -76,7 +76,7 @@ type checkpointer struct {
 	pace    pace
 	long    atomic.Bool // the WAL should start anew
 
-	// of the writer's goroutine
+	// of whoever has the writer's turn
 	writes    int
 	unseen    int // writes since the last look
 	notBefore time.Time

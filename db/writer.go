@@ -16,9 +16,11 @@ const maxBatch = 256
 // batchOp names the transaction of several writes where there can be but one name.
 const batchOp = "batch"
 
-// writer is the only goroutine that changes the database.
+// writer is the only connection that changes the database. Whoever has the turn works on it: its own goroutine, which takes what is
+// queued, or a caller who finds nobody there and needs not wake another one for its write.
 type writer struct {
-	pool    *sql.DB // of one connection
+	pool    *sql.DB       // of one connection
+	turn    chan struct{} // holds one value while nobody works
 	session *session
 	queue   chan *job
 	stop    chan struct{} // closed by Close
@@ -43,13 +45,16 @@ func (w *writer) run() {
 				select {
 				case first = <-w.queue:
 				default:
+					<-w.turn // and it is not given back
 					w.close()
 					return
 				}
 			}
 		}
+		<-w.turn
 		if first.alone != nil {
 			w.runAlone(first)
+			w.turn <- struct{}{}
 			continue
 		}
 
@@ -67,15 +72,41 @@ func (w *writer) run() {
 			}
 			break
 		}
-		w.wal.makeRoom(w)
-		weight := 0
-		for _, j := range batch {
-			weight += j.weight
-		}
-		w.commit(batch)
-		w.wal.wrote(weight)
+		w.transact(batch)
+		w.turn <- struct{}{}
 		clear(batch)
 	}
+}
+
+// runNow does a job in its caller's goroutine if nobody is at work or waits. False: it has to be queued.
+func (w *writer) runNow(j *job) bool {
+	if j.alone != nil || len(w.queue) > 0 {
+		return false
+	}
+	select {
+	case <-w.turn:
+	default:
+		return false
+	}
+	defer func() { w.turn <- struct{}{} }()
+	select {
+	case <-w.stop:
+		return false
+	default:
+	}
+	w.transact([]*job{j})
+	return true
+}
+
+// transact answers jobs after one transaction, and sees to the length of the WAL.
+func (w *writer) transact(jobs []*job) {
+	w.wal.makeRoom(w)
+	weight := 0
+	for _, j := range jobs {
+		weight += j.weight
+	}
+	w.commit(jobs)
+	w.wal.wrote(weight)
 }
 
 func (w *writer) close() {

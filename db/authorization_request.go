@@ -32,6 +32,12 @@ func (d *DB) SaveAuthorizationRequest(ctx context.Context, r *oauth.Authorizatio
 		return fmt.Errorf("save authorization request: %w", err)
 	}
 	err = d.write(ctx, "save authorization request", func(tx *Tx) error {
+		if r.Pushed != nil {
+			n, err := tx.BringPushedRequest(ctx, queries.BringPushedRequestParams{Hash: r.Pushed, BrowserHash: r.BrowserHash, KeptUntil: micros(r.ExpiresAt)})
+			if err := oneRow(n, err, oauth.ErrSpent); err != nil {
+				return err
+			}
+		}
 		n, err := tx.InsertAuthorizationRequest(ctx, queries.InsertAuthorizationRequestParams{
 			ID: r.ID, BrowserHash: r.BrowserHash, ClientID: r.ClientID, Address: r.Address, Parameters: parameters,
 			CreatedAt: micros(r.CreatedAt), ExpiresAt: micros(r.ExpiresAt),
@@ -101,10 +107,13 @@ func (d *DB) AuthorizationRequest(ctx context.Context, id string) (*oauth.Author
 }
 
 // EndAuthorizationRequest implements [oauth.Store]. Of any number of callers one wins; the others get [oauth.ErrSpent].
-func (d *DB) EndAuthorizationRequest(ctx context.Context, id string, event audit.Event) error {
+func (d *DB) EndAuthorizationRequest(ctx context.Context, r *oauth.AuthorizationRequest, event audit.Event) error {
 	return d.write(ctx, "end authorization request", func(tx *Tx) error {
-		n, err := tx.DeleteAuthorizationRequest(ctx, id)
+		n, err := tx.DeleteAuthorizationRequest(ctx, r.ID)
 		if err := oneRow(n, err, oauth.ErrSpent); err != nil {
+			return err
+		}
+		if err := tx.spendPushed(ctx, r.Pushed, event.At); err != nil {
 			return err
 		}
 		return tx.audit(ctx, event)

@@ -21,6 +21,9 @@ func (d *DB) IssueCode(ctx context.Context, requestID string, code *oauth.Author
 				return err
 			}
 		}
+		if err := tx.spendPushed(ctx, code.Pushed, code.CreatedAt); err != nil {
+			return err
+		}
 		// A sign-out takes the codes of its session along; one that is issued just after it must not survive.
 		if session, err := tx.SessionByID(ctx, code.SessionID); err == nil && session.EndedAt != nil {
 			return oauth.ErrConflict

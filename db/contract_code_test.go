@@ -47,7 +47,7 @@ var requestRules = map[string]func(*world){
 	"one that has ended does not come back": func(w *world) {
 		r := pendingRequest("r", start)
 		w.ok(w.SaveAuthorizationRequest(w.Context(), r, 10))
-		w.ok(w.EndAuthorizationRequest(w.Context(), r.ID, w.event(audit.ConsentDenied)))
+		w.ok(w.EndAuthorizationRequest(w.Context(), r, w.event(audit.ConsentDenied)))
 
 		w.want(w.ChangeAuthorizationRequest(w.Context(), r), oauth.ErrSpent)
 
@@ -60,7 +60,7 @@ var requestRules = map[string]func(*world){
 			r := pendingRequest(fmt.Sprint(i), start.Add(time.Duration(i)*time.Second))
 			w.ok(w.SaveAuthorizationRequest(w.Context(), r, limit))
 			if i%7 == 0 {
-				w.ok(w.EndAuthorizationRequest(w.Context(), r.ID, w.event(audit.ConsentDenied)))
+				w.ok(w.EndAuthorizationRequest(w.Context(), r, w.event(audit.ConsentDenied)))
 			} else {
 				must(w.AuthorizationRequest(w.Context(), r.ID))
 			}
@@ -98,7 +98,7 @@ var requestRules = map[string]func(*world){
 		w.ok(w.SaveAuthorizationRequest(w.Context(), pendingRequest("r", start), 10))
 
 		won := w.race(func(int) error {
-			return w.EndAuthorizationRequest(w.Context(), "r", w.event(audit.ConsentDenied))
+			return w.EndAuthorizationRequest(w.Context(), pendingRequest("r", start), w.event(audit.ConsentDenied))
 		}, oauth.ErrSpent)
 
 		same(w.T, []int{won, w.events(audit.ConsentDenied)}, []int{1, 1})

@@ -49,7 +49,7 @@ func testContract(t *testing.T, open func(*testing.T) (contractStore, *sql.DB)) 
 		rules map[string]func(*world)
 	}{
 		{"clients", clientRules}, {"APIs", apiRules}, {"keys", keyRules}, {"authorization requests", requestRules},
-		{"codes", codeRules}, {"redemption", redemptionRules}, {"consents", consentRules}, {"rotation", rotationRules},
+		{"pushed requests", pushedRules}, {"codes", codeRules}, {"redemption", redemptionRules}, {"consents", consentRules}, {"rotation", rotationRules},
 		{"reuse", reuseRules}, {"grants", grantRules}, {"revocation", revocationRules}, {"access tokens", accessTokenRules},
 		{"the clock", clockRules}, {"write-behind", behindRules}, {"sweeping", sweepRules},
 		{"where grants are listed", listedRules},
@@ -144,7 +144,7 @@ func fullClient(id string) *oauth.Client {
 	return &oauth.Client{
 		ID: id, Name: "App " + id, AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://a.example/cb", "https://b.example/cb?x=y"},
 		GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken}, Scope: oauth.Scope{"openid", "read"},
-		Trusted: true, PKCEWaived: true, RedirectURIRequired: true, SecondFactor: true,
+		Trusted: true, PKCEWaived: true, RedirectURIRequired: true, SecondFactor: true, PARRequired: true,
 		Secret:    &oauth.ClientSecret{Hash: []byte("new"), Hint: "abcd", CreatedAt: start},
 		OldSecret: &oauth.ClientSecret{Hash: []byte("old"), Hint: "wxyz", CreatedAt: start.Add(-time.Hour), EndsAt: &ends},
 		Policy:    policy, CreatedAt: start, UpdatedAt: start,

@@ -56,7 +56,8 @@ type DB struct {
 	failure    sync.Once
 	failing    atomic.Bool // the last write was a fault, as on a full disk
 	closing    sync.Once
-	pending    pendingRoom
+	pending    pendingRoom // for authorization requests
+	pushed     pendingRoom // for pushed ones
 	erased     erasure
 	expiry     expiry
 	writes     atomic.Uint64 // of this process, but those of refresh tokens alone

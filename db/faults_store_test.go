@@ -58,16 +58,20 @@ func everyMethod() map[string]call {
 		"AuthorizationRequest": read(func(c ctx, s store) (*oauth.AuthorizationRequest, error) {
 			return s.AuthorizationRequest(c, "x")
 		}),
-		"EndAuthorizationRequest": write(func(c ctx, s store) error { return s.EndAuthorizationRequest(c, "x", e) }),
-		"IssueCode":               write(func(c ctx, s store) error { return s.IssueCode(c, "x", &oauth.AuthorizationCode{}, nil, nil) }),
-		"Consent":                 read(func(c ctx, s store) (*oauth.Consent, error) { return s.Consent(c, "x", "y") }),
-		"WithdrawConsent":         write(func(c ctx, s store) error { return s.WithdrawConsent(c, "x", "y", start, e) }),
-		"Code":                    read(func(c ctx, s store) (*oauth.AuthorizationCode, error) { return s.Code(c, []byte("x")) }),
-		"CountCodeTry":            write(func(c ctx, s store) error { return s.CountCodeTry(c, []byte("x")) }),
-		"RedeemCode":              write(func(c ctx, s store) error { return s.RedeemCode(c, &oauth.Redemption{CodeHash: []byte("x")}) }),
-		"MayUse":                  read(func(c ctx, s store) (bool, error) { return s.MayUse(c, "x", "y") }),
-		"GroupsClaim":             read(func(c ctx, s store) ([]string, error) { return s.GroupsClaim(c, "x") }),
-		"RefreshState":            read(func(c ctx, s store) (*oauth.RefreshState, error) { return s.RefreshState(c, [16]byte{}) }),
+		"EndAuthorizationRequest": write(func(c ctx, s store) error { return s.EndAuthorizationRequest(c, pendingRequest("x", start), e) }),
+		"PushRequest": write(func(c ctx, s store) error {
+			return s.PushRequest(c, pushedRequest("x", start), oauth.PushBound{All: 10, Holder: 10})
+		}),
+		"PushedRequest":   read(func(c ctx, s store) (*oauth.PushedRequest, error) { return s.PushedRequest(c, []byte("x")) }),
+		"IssueCode":       write(func(c ctx, s store) error { return s.IssueCode(c, "x", &oauth.AuthorizationCode{}, nil, nil) }),
+		"Consent":         read(func(c ctx, s store) (*oauth.Consent, error) { return s.Consent(c, "x", "y") }),
+		"WithdrawConsent": write(func(c ctx, s store) error { return s.WithdrawConsent(c, "x", "y", start, e) }),
+		"Code":            read(func(c ctx, s store) (*oauth.AuthorizationCode, error) { return s.Code(c, []byte("x")) }),
+		"CountCodeTry":    write(func(c ctx, s store) error { return s.CountCodeTry(c, []byte("x")) }),
+		"RedeemCode":      write(func(c ctx, s store) error { return s.RedeemCode(c, &oauth.Redemption{CodeHash: []byte("x")}) }),
+		"MayUse":          read(func(c ctx, s store) (bool, error) { return s.MayUse(c, "x", "y") }),
+		"GroupsClaim":     read(func(c ctx, s store) ([]string, error) { return s.GroupsClaim(c, "x") }),
+		"RefreshState":    read(func(c ctx, s store) (*oauth.RefreshState, error) { return s.RefreshState(c, [16]byte{}) }),
 		"RotateRefreshToken": write(func(c ctx, s store) error {
 			return s.RotateRefreshToken(c, &oauth.Rotation{Read: &oauth.RefreshState{}})
 		}),

@@ -38,6 +38,7 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 		{"follow revocations", func(tx *Tx) (int64, error) { return tx.followRevocation(ctx, lim) }},
 		{"follow losses of access", func(tx *Tx) (int64, error) { return tx.followAccessLoss(ctx, lim) }},
 		{"sweep authorization requests", func(tx *Tx) (int64, error) { return tx.SweepAuthorizationRequests(ctx, micros(now), lim) }},
+		{"sweep pushed requests", func(tx *Tx) (int64, error) { return tx.SweepPushedRequests(ctx, micros(now), lim) }},
 		{"sweep codes", func(tx *Tx) (int64, error) { return tx.SweepCodes(ctx, micros(now.Add(-codeKept)), lim) }},
 		{"sweep revoked access tokens", func(tx *Tx) (int64, error) {
 			return tx.SweepRevokedAccessTokens(ctx, micros(now.Add(-revokedKept)), lim)

@@ -17,6 +17,8 @@ var ruleTexts = map[oauth.Rule]ruleText{
 	oauth.RuleResponseType:       {"admin.refusal.rule.request_response_type.title", "admin.refusal.rule.request_response_type.why", "admin.refusal.rule.request_response_type.do"},
 	oauth.RuleUnsupported:        {"admin.refusal.rule.request_unsupported.title", "admin.refusal.rule.request_unsupported.why", "admin.refusal.rule.request_unsupported.do"},
 	oauth.RuleTokenType:          {"admin.refusal.rule.request_token_type.title", "admin.refusal.rule.request_token_type.why", "admin.refusal.rule.request_token_type.do"},
+	oauth.RuleRequestPushed:      {"admin.refusal.rule.request_pushed.title", "admin.refusal.rule.request_pushed.why", "admin.refusal.rule.request_pushed.do"},
+	oauth.RuleRequestNotPushed:   {"admin.refusal.rule.request_not_pushed.title", "admin.refusal.rule.request_not_pushed.why", "admin.refusal.rule.request_not_pushed.do"},
 	oauth.RuleScope:              {"admin.refusal.rule.scope_invalid.title", "admin.refusal.rule.scope_invalid.why", "admin.refusal.rule.scope_invalid.do"},
 	oauth.RuleScopeWider:         {"admin.refusal.rule.scope_wider.title", "admin.refusal.rule.scope_wider.why", "admin.refusal.rule.scope_wider.do"},
 	oauth.RuleScopeNone:          {"admin.refusal.rule.scope_none_left.title", "admin.refusal.rule.scope_none_left.why", "admin.refusal.rule.scope_none_left.do"},

@@ -131,7 +131,7 @@ func requirementsAZ(t *testing.T) {
 	})
 
 	all.rule(t, "AZ-17 nobody can register a client by which this server redirects strangers", func(t *testing.T, s *site) {
-		for _, path := range []string{"/register", "/connect/register", "/clients", "/par"} {
+		for _, path := range []string{"/register", "/connect/register", "/clients"} {
 			if a := s.postBody(path, `{"redirect_uris":["https://evil.test/cb"]}`, "Content-Type", "application/json"); a.status != http.StatusNotFound {
 				t.Errorf("%s: %d", path, a.status)
 			}

@@ -87,8 +87,16 @@ func (s faultyStore) AuthorizationRequest(ctx context.Context, id string) (*oaut
 	return around(s.f, "AuthorizationRequest", func() (*oauth.AuthorizationRequest, error) { return s.Store.AuthorizationRequest(ctx, id) })
 }
 
-func (s faultyStore) EndAuthorizationRequest(ctx context.Context, id string, e audit.Event) error {
-	return s.f.around("EndAuthorizationRequest", func() error { return s.Store.EndAuthorizationRequest(ctx, id, e) })
+func (s faultyStore) EndAuthorizationRequest(ctx context.Context, r *oauth.AuthorizationRequest, e audit.Event) error {
+	return s.f.around("EndAuthorizationRequest", func() error { return s.Store.EndAuthorizationRequest(ctx, r, e) })
+}
+
+func (s faultyStore) PushRequest(ctx context.Context, r *oauth.PushedRequest, bound oauth.PushBound) error {
+	return s.f.around("PushRequest", func() error { return s.Store.PushRequest(ctx, r, bound) })
+}
+
+func (s faultyStore) PushedRequest(ctx context.Context, hash []byte) (*oauth.PushedRequest, error) {
+	return around(s.f, "PushedRequest", func() (*oauth.PushedRequest, error) { return s.Store.PushedRequest(ctx, hash) })
 }
 
 func (s faultyStore) IssueCode(ctx context.Context, id string, code *oauth.AuthorizationCode, c *oauth.Consent, e *audit.Event) error {

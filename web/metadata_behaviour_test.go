@@ -92,7 +92,10 @@ func behaviourRules(t *testing.T) {
 			return a.status == http.StatusOK
 		})
 		methods := []string{"none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}
-		for member, endpoint := range map[string]string{"token_endpoint_auth_methods_supported": "/token", "revocation_endpoint_auth_methods_supported": "/revoke", "introspection_endpoint_auth_methods_supported": "/introspect"} {
+		for member, endpoint := range map[string]string{"token_endpoint_auth_methods_supported": "/token", "revocation_endpoint_auth_methods_supported": "/revoke", "introspection_endpoint_auth_methods_supported": "/introspect", "": "/par"} {
+			if member == "" { // RFC 9126 §2: as at the token endpoint
+				member = "token_endpoint_auth_methods_supported"
+			}
 			check(t, m, member, methods, func(method string) bool {
 				id := "META09-" + endpoint[1:] + "-" + method
 				c := oauth.Client{ID: id, Name: id, AuthMethod: oauth.AuthMethod(method), RedirectURIs: []string{"https://meta.test/cb"}}
@@ -100,7 +103,7 @@ func behaviourRules(t *testing.T) {
 				if err != nil {
 					return false
 				}
-				form, headers := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "token": {"x"}, "client_id": {id}}, []string{}
+				form, headers := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "token": {"x"}, "client_id": {id}, "response_type": {"code"}, "scope": {"openid"}, "code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"}}, []string{}
 				switch method {
 				case "client_secret_basic":
 					headers = []string{"Authorization", basic(id, secret)}
@@ -113,7 +116,7 @@ func behaviourRules(t *testing.T) {
 				}
 				if endpoint == "/token" { // past the authentication
 					wantError(t, a, "invalid_grant")
-				} else if a.status != http.StatusOK {
+				} else if a.status != http.StatusOK && a.status != http.StatusCreated {
 					t.Errorf("%s by %s: %d", endpoint, method, a.status)
 				}
 				return true
@@ -184,7 +187,7 @@ func behaviourRules(t *testing.T) {
 
 	all.rule(t, "META-09 what comes later is neither listed nor there", func(t *testing.T, s *site) {
 		for member, path := range map[string]string{
-			"registration_endpoint": "/register", "pushed_authorization_request_endpoint": "/par", "device_authorization_endpoint": "/device_authorization", "end_session_endpoint": "/end_session",
+			"registration_endpoint": "/register", "device_authorization_endpoint": "/device_authorization", "end_session_endpoint": "/end_session",
 			"backchannel_authentication_endpoint": "/ciba", "check_session_iframe": "/check_session", "dpop_signing_alg_values_supported": "", "client_id_metadata_document_supported": "", "backchannel_logout_supported": "", "tls_client_certificate_bound_access_tokens": "", "mtls_endpoint_aliases": "",
 		} {
 			if value, listed := s.document()[member]; listed {

@@ -71,7 +71,7 @@ func (s *Server) writePageError(w http.ResponseWriter, r *http.Request, err erro
 	switch {
 	case e.Code == oauth.TemporarilyUnavailable || e.Code == oauth.ServerError:
 		p = pageError{status: http.StatusServiceUnavailable, problem: view.ProblemUnavailable, retryAfter: time.Second}
-	case errors.Is(err, oauth.ErrOver):
+	case errors.Is(err, oauth.ErrOver), errors.Is(err, oauth.ErrRequestURI):
 		p.problem, p.code, p.detail = view.ProblemExpired, "", ""
 	case errors.Is(err, oauth.ErrUnknownClient):
 		p.problem = view.ProblemClient

@@ -21,6 +21,7 @@ func TestRequirements(t *testing.T) {
 	requirementsGEN(t)
 	requirementsAZ(t)
 	requirementsAuthorizationAnswers(t)
+	requirementsPAR(t)
 	requirementsConsent(t)
 	requirementsTK(t)
 	requirementsCA(t)

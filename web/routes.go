@@ -27,6 +27,7 @@ func (s *Server) routes() http.Handler {
 		mux.Handle(path, s.shared(methods, s.methodNotAllowed(methods, s.jsonMethodNotAllowed)))
 	}
 	program(oauth.PathToken, "POST", s.token)
+	program(oauth.PathPAR, "POST", s.par)
 	program(oauth.PathRevoke, "POST", s.revoke)
 	program(oauth.PathIntrospect, "POST", s.introspect)
 	program(oauth.PathUserInfo, "GET, POST", s.userinfo)
@@ -126,7 +127,7 @@ func (s *Server) document(mux *http.ServeMux, path string, h http.HandlerFunc) {
 // forPrograms says whether who asks for a path reads JSON rather than pages.
 func (s *Server) forPrograms(path string) bool {
 	switch strings.TrimPrefix(path, s.base) {
-	case oauth.PathToken, oauth.PathRevoke, oauth.PathIntrospect, oauth.PathUserInfo, oauth.PathJWKS, "/healthz", "/readyz":
+	case oauth.PathToken, oauth.PathPAR, oauth.PathRevoke, oauth.PathIntrospect, oauth.PathUserInfo, oauth.PathJWKS, "/healthz", "/readyz":
 		return true
 	}
 	return strings.Contains(path, "/.well-known/")

@@ -47,6 +47,7 @@ type siteOptions struct {
 	issuer string                        // default https://as.test
 	store  func(oauth.Store) oauth.Store // wraps the store that the engine sees
 	config func(*web.Config)
+	engine func(*oauth.Config)
 	time   oauth.TimeSource       // default: the site's own fake clock
 	cost   account.Cost           // of a password's hash; default next to nothing
 	trace  func(statement string) // is told of each statement
@@ -83,7 +84,11 @@ func newSite(t testing.TB, options ...siteOptions) *site {
 		source = o.time
 	}
 	log := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if s.engine, err = oauth.New(ctx, oauth.Config{Issuer: o.issuer, Time: source, Alarm: log.Warn}, store); err != nil {
+	of := oauth.Config{Issuer: o.issuer, Time: source, Alarm: log.Warn}
+	if o.engine != nil {
+		o.engine(&of)
+	}
+	if s.engine, err = oauth.New(ctx, of, store); err != nil {
 		t.Fatal(err)
 	}
 	if o.cost == (account.Cost{}) {

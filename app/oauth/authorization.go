@@ -44,19 +44,30 @@ type Progress struct {
 // since no redirect URI is proven; a [*RedirectError] goes to the client.
 func (s *Server) Authorize(ctx context.Context, q url.Values, browserHash []byte, who *SignedIn, by audit.Origin) (*Progress, error) {
 	now := s.clock.Now().Wall
+	q, pushed, err := s.pushed(ctx, q, browserHash)
+	if err != nil {
+		return nil, s.remember(PathAuthorize, nil, by, err)
+	}
 	client, redirectURI, err := provenClient(q, func(id string) (*Client, error) { return s.liveClient(ctx, id) })
 	if err != nil {
 		return nil, s.remember(PathAuthorize, nil, by, err)
 	}
-	progress, err := s.authorize(ctx, q, client, redirectURI, browserHash, who, by, now)
+	progress, err := s.authorize(ctx, q, pushed, client, redirectURI, browserHash, who, by, now)
 	return progress, s.remember(PathAuthorize, client, by, err)
 }
 
-// authorize begins an authorization of a client whose redirect URI is proven.
-func (s *Server) authorize(ctx context.Context, q url.Values, client *Client, redirectURI string, browserHash []byte, who *SignedIn, by audit.Origin, now time.Time) (*Progress, error) {
+// authorize begins an authorization of a client whose redirect URI is proven. pushed is nil for a request that the browser brought
+// itself.
+func (s *Server) authorize(ctx context.Context, q url.Values, pushed *PushedRequest, client *Client, redirectURI string, browserHash []byte, who *SignedIn, by audit.Origin, now time.Time) (*Progress, error) {
 	p, err := s.readParameters(q, client, redirectURI, now)
 	if err != nil {
 		return nil, s.redirected(p, err)
+	}
+	switch {
+	case pushed != nil:
+		p.Pushed = pushed.Hash
+	case s.mustPush(client):
+		return nil, s.redirected(p, because(RuleRequestNotPushed, refuse(InvalidRequest, "The authorization request has to be pushed first.")))
 	}
 	request := newAuthorizationRequest(client, p, browserHash, by.IP, now)
 	if who != nil {
@@ -67,7 +78,11 @@ func (s *Server) authorize(ctx context.Context, q url.Values, client *Client, re
 		return nil, s.redirected(p, err)
 	}
 	if progress.Step != StepRedirect {
-		if err := s.store.SaveAuthorizationRequest(ctx, request, maxPendingRequests); err != nil {
+		err := s.store.SaveAuthorizationRequest(ctx, request, maxPendingRequests)
+		if errors.Is(err, ErrSpent) { // completed in another tab at this very moment
+			return nil, endedRequest(err)
+		}
+		if err != nil {
 			return nil, s.redirected(p, fault("save authorization request", err))
 		}
 	}
@@ -130,7 +145,7 @@ func (s *Server) decide(ctx context.Context, client *Client, request *Authorizat
 	by.Actor, by.ActorID = audit.ByPerson, who.PersonID
 	if !allow || len(granted) == 0 {
 		event := audit.Event{At: now, Kind: audit.ConsentDenied, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "denied"}
-		if err := s.store.EndAuthorizationRequest(ctx, request.ID, event); err != nil {
+		if err := s.store.EndAuthorizationRequest(ctx, request, event); err != nil {
 			return nil, s.redirected(&request.Parameters, endedRequest(err))
 		}
 		return nil, s.redirected(&request.Parameters, refuse(AccessDenied, "The person refused."))
@@ -162,7 +177,7 @@ func (s *Server) GiveUp(ctx context.Context, id string, browserHash []byte, who 
 	}
 	by.Actor, by.ActorID = audit.ByPerson, who.PersonID
 	event := audit.Event{At: s.clock.Now().Wall, Kind: audit.ConsentDenied, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "no access"}
-	if err := s.store.EndAuthorizationRequest(ctx, request.ID, event); err != nil {
+	if err := s.store.EndAuthorizationRequest(ctx, request, event); err != nil {
 		return nil, s.redirected(&request.Parameters, endedRequest(err))
 	}
 	return nil, s.redirected(&request.Parameters, because(RuleAccess, refuse(AccessDenied, accessDenied)))
@@ -326,7 +341,7 @@ func (s *Server) issueCode(ctx context.Context, client *Client, r *Authorization
 	authentication.ACR = r.toldACR(who.ACR)
 	code := &AuthorizationCode{
 		Hash: hash, ClientID: client.ID, PersonID: who.PersonID, SessionID: who.SessionID, RedirectURI: r.RedirectURI, Scope: scope, Resources: r.Resources,
-		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, Authentication: authentication,
+		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, Pushed: r.Pushed, Authentication: authentication,
 		IP: by.IP, UserAgent: by.UserAgent, CreatedAt: now.Wall, ExpiresAt: now.Deadline.Add(CodeLifetime),
 	}
 	requestID := ""

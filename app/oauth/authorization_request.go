@@ -54,6 +54,7 @@ type Parameters struct {
 	UILocales       string    // languages that the pages may speak, the most wanted first, separated by spaces
 	HintedPersonID  string    // the subject of id_token_hint
 	AccountSelected bool      // the person has answered prompt=select_account
+	Pushed          []byte    // the hash of the pushed request that it came as; nil: it came by itself
 	AuthTimeBefore  time.Time // of the session that the request found; zero: nobody was signed in
 }
 

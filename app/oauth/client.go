@@ -39,6 +39,7 @@ type Client struct {
 	PKCEWaived          bool  // only for a confidential client, RFC 9700 §2.1.1
 	RedirectURIRequired bool  // OAuth 2.0 behaviour at the token endpoint, RFC 6749 §4.1.3
 	SecondFactor        bool  // people show two factors before an authorization goes on
+	PARRequired         bool  // it must push its authorization requests, RFC 9126 §6
 	Secret              *ClientSecret
 	OldSecret           *ClientSecret // the one before, until it ends
 	Policy              Policy

@@ -4,7 +4,7 @@
 // # The story
 //
 // A [Client] sends a person's browser to [Server.Authorize]. The request is checked (authorization_request.go: the client,
-// its redirect URI, and only then what may redirect), kept, and bound to the browser, until the person has signed in and
+// its redirect URI, and only then what may redirect; a client may have sent it ahead, pushed_request.go), kept, and bound to the browser, until the person has signed in and
 // consented. [Server.Decide] ends it with a code (code.go).
 //
 // Everything else begins at [Server.Token] in token.go: the client authenticates (client_authentication.go), and the grant type
@@ -89,6 +89,12 @@
 //	RFC 9068 §2.2                        access_token.go
 //	RFC 9068 §2.2.3.1                    access_token.go, groups_claim.go
 //	RFC 9068 §3                          resource.go
+//	RFC 9126 §2                          pushed_request.go
+//	RFC 9126 §2.1                        pushed_request.go
+//	RFC 9126 §2.2                        pushed_request.go
+//	RFC 9126 §4                          pushed_request.go
+//	RFC 9126 §5                          pushed_request.go, server.go
+//	RFC 9126 §6                          client.go, pushed_request.go
 //	RFC 9207 §2                          error.go
 //	RFC 9700 §2                          client.go
 //	RFC 9700 §2.1.1                      client.go, pkce.go

@@ -56,12 +56,14 @@ var (
 	ErrNoGroup  = errors.New("oauth: there is no such group")
 	ErrConflict = errors.New("oauth: changed meanwhile") // a compare-and-swap missed: read again and decide again
 	ErrSpent    = errors.New("oauth: used before")       // a one-time thing was used before
+	ErrTooMany  = errors.New("oauth: too many")          // a bounded table has no room for one more of this holder
 )
 
 // Causes of an [*Error] before the redirect URI is proven, for the words of the page.
 var (
 	ErrUnknownClient = errors.New("oauth: unknown or disabled client")
 	ErrRedirectURI   = errors.New("oauth: redirect URI is not registered")
+	ErrRequestURI    = errors.New("oauth: the request_uri leads to no request")
 	ErrOver          = errors.New("oauth: the authorization request is over")
 )
 
@@ -118,7 +120,7 @@ func fault(doing string, err error) error {
 		return nil
 	}
 	var verdict *Error
-	if errors.As(err, &verdict) || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrSpent) || errors.Is(err, ErrExists) || errors.Is(err, ErrNoGroup) {
+	if errors.As(err, &verdict) || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrSpent) || errors.Is(err, ErrExists) || errors.Is(err, ErrNoGroup) || errors.Is(err, ErrTooMany) {
 		return err
 	}
 	return &Error{

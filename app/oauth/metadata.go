@@ -16,6 +16,7 @@ type Metadata struct {
 	JWKSURI                       string   `json:"jwks_uri"`
 	RevocationEndpoint            string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint         string   `json:"introspection_endpoint"`
+	PAREndpoint                   string   `json:"pushed_authorization_request_endpoint"`
 	ServiceDocumentation          string   `json:"service_documentation"`
 	ScopesSupported               []string `json:"scopes_supported"`
 	ResponseTypesSupported        []string `json:"response_types_supported"`
@@ -35,12 +36,14 @@ type Metadata struct {
 	ClaimsParameterSupported      bool     `json:"claims_parameter_supported"`
 	RequestParameterSupported     bool     `json:"request_parameter_supported"`
 	RequestURIParameterSupported  bool     `json:"request_uri_parameter_supported"`
+	PARRequired                   bool     `json:"require_pushed_authorization_requests"`
 	AuthorizationResponseIssuerID bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
 // The paths of the endpoints below the issuer, design.md section 7.
 const (
 	PathAuthorize     = "/authorize"
+	PathPAR           = "/par"
 	PathToken         = "/token"
 	PathRevoke        = "/revoke"
 	PathIntrospect    = "/introspect"
@@ -57,7 +60,7 @@ func (s *Server) Metadata() *Metadata {
 	return &Metadata{
 		Issuer:                s.issuer,
 		AuthorizationEndpoint: s.issuer + PathAuthorize, TokenEndpoint: s.issuer + PathToken, UserInfoEndpoint: s.issuer + PathUserInfo,
-		JWKSURI: s.issuer + PathJWKS, RevocationEndpoint: s.issuer + PathRevoke, IntrospectionEndpoint: s.issuer + PathIntrospect,
+		JWKSURI: s.issuer + PathJWKS, RevocationEndpoint: s.issuer + PathRevoke, IntrospectionEndpoint: s.issuer + PathIntrospect, PAREndpoint: s.issuer + PathPAR, PARRequired: s.parRequired,
 		ServiceDocumentation:   s.issuer + "/docs",
 		ScopesSupported:        s.registry().known(),
 		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query"}, GrantTypesSupported: grantTypes,

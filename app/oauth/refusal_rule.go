@@ -15,6 +15,8 @@ const (
 	RuleResponseType       Rule = "request.response_type"
 	RuleUnsupported        Rule = "request.unsupported"
 	RuleTokenType          Rule = "request.token_type"
+	RuleRequestPushed      Rule = "request.pushed"     // its request_uri leads nowhere, or too many wait
+	RuleRequestNotPushed   Rule = "request.not_pushed" // it has to be pushed and was not
 	RuleScope              Rule = "scope.invalid"
 	RuleScopeWider         Rule = "scope.wider"
 	RuleScopeNone          Rule = "scope.none_left"
@@ -66,7 +68,7 @@ const (
 func Rules() []Rule {
 	return []Rule{
 		RuleWrongSecret, RuleWrongMethod, RuleClientDisabled, RuleClientGrantType, RuleClientPublic, RuleRequest, RuleGrantType,
-		RuleResponseType, RuleUnsupported, RuleTokenType, RuleScope, RuleScopeWider, RuleScopeNone, RuleResource, RuleRedirectURI,
+		RuleResponseType, RuleUnsupported, RuleTokenType, RuleRequestPushed, RuleRequestNotPushed, RuleScope, RuleScopeWider, RuleScopeNone, RuleResource, RuleRedirectURI,
 		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied, RuleAccess,
 		RuleCodeClient, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson, RuleCodeAccess,
 		RuleTokenOrphan, RuleTokenClient, RuleTokenRevoked, RuleTokenPerson, RuleTokenCovered, RuleTokenAbsolute, RuleTokenIdle,

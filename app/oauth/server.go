@@ -17,6 +17,8 @@ import (
 type Config struct {
 	Issuer string     // RFC 8414 §2, without a trailing slash
 	Time   TimeSource // nil: the machine's
+	// PARRequired refuses authorization requests that were not pushed, whoever they come from, RFC 9126 §5.
+	PARRequired bool
 	// Alarm is told what an operator should know and nobody asked: a stepped clock, a write-behind that fails. It must not block.
 	Alarm func(message string, args ...any)
 }
@@ -28,6 +30,8 @@ type Server struct {
 	clock  *Clock
 	epoch  uint8
 	alarm  func(string, ...any)
+
+	parRequired bool
 
 	ring    atomic.Pointer[keyRing]
 	apis    atomic.Pointer[registry]
@@ -48,7 +52,7 @@ func New(ctx context.Context, cfg Config, store Store) (*Server, error) {
 	if source == nil {
 		source = SystemTime()
 	}
-	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, behind: newBehind(), tally: newTally(), bulkKick: make(chan struct{}, 1)}
+	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, parRequired: cfg.PARRequired, behind: newBehind(), tally: newTally(), bulkKick: make(chan struct{}, 1)}
 	s.bulk, _ = store.(BulkRevoker)
 	if s.alarm == nil {
 		s.alarm = func(string, ...any) {}

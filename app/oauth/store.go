@@ -50,16 +50,24 @@ type Store interface {
 	// Owner gives a resource owner; a deleted one is [ErrNotFound], a disabled one is given.
 	Owner(ctx context.Context, id string) (*Owner, error)
 
-	// SaveAuthorizationRequest keeps a pending request. The table is bounded: at most max pending ones, the oldest make way.
+	// PushRequest keeps a pushed request until its ExpiresAt. [ErrTooMany] if its holder has bound.Holder that wait; the table holds
+	// at most bound.All, and the oldest of clients that did not authenticate make way first.
+	PushRequest(ctx context.Context, r *PushedRequest, bound PushBound) error
+	// PushedRequest gives a pushed request, spent and expired ones too, as long as it is remembered.
+	PushedRequest(ctx context.Context, hash []byte) (*PushedRequest, error)
+
+	// SaveAuthorizationRequest keeps a pending request. The table is bounded: at most max pending ones, the oldest make way. A pushed
+	// request that it came as is kept as long as it, for this browser; [ErrSpent] if that was completed.
 	SaveAuthorizationRequest(ctx context.Context, r *AuthorizationRequest, max int) error
 	// ChangeAuthorizationRequest keeps new parameters of a pending request; [ErrSpent] if it ended.
 	ChangeAuthorizationRequest(ctx context.Context, r *AuthorizationRequest) error
 	// AuthorizationRequest gives a pending request.
 	AuthorizationRequest(ctx context.Context, id string) (*AuthorizationRequest, error)
-	// EndAuthorizationRequest removes a pending request that ends without a code; [ErrSpent] if it ended before.
-	EndAuthorizationRequest(ctx context.Context, id string, event audit.Event) error
-	// IssueCode ends the pending request, remembers the consent (nil: nothing to remember) and stores the code; [ErrSpent] if
-	// the request ended before, and [ErrConflict] if the session or the person did; nothing is stored then. A requestID of "" has no pending request.
+	// EndAuthorizationRequest removes a pending request that ends without a code, and spends the pushed request that it came as;
+	// [ErrSpent] if either ended before.
+	EndAuthorizationRequest(ctx context.Context, r *AuthorizationRequest, event audit.Event) error
+	// IssueCode ends the pending request, spends the pushed one (code.Pushed), remembers the consent (nil: nothing to remember) and
+	// stores the code; [ErrSpent] if either request ended before, and [ErrConflict] if the session or the person did; nothing is stored then. A requestID of "" has no pending request.
 	IssueCode(ctx context.Context, requestID string, code *AuthorizationCode, consent *Consent, event *audit.Event) error
 
 	// Consent gives what a person has allowed a client before.
@@ -125,6 +133,12 @@ type Store interface {
 	Sweep(ctx context.Context, now time.Time, batch int) (int, error)
 	// Audit records an event that has no other change in its transaction.
 	Audit(ctx context.Context, events ...audit.Event) error
+}
+
+// PushBound is how many pushed requests may wait.
+type PushBound struct {
+	All    int
+	Holder int // of one holder
 }
 
 // Redemption is all that one redemption of a code changes.

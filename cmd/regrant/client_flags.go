@@ -21,6 +21,7 @@ type clientFlags struct {
 	PKCE                *bool             `name:"pkce" negatable:"" help:"--no-pkce accepts a confidential client that does not know PKCE."`
 	RedirectURIRequired *bool             `name:"redirect-uri-required" negatable:"" help:"OAuth 2.0 behaviour: redirect_uri must be repeated at the token endpoint."`
 	SecondFactor        *bool             `name:"second-factor" negatable:"" help:"People need two factors to sign in to it; who has one only is led to add another."`
+	RequirePAR          *bool             `name:"require-par" negatable:"" help:"Refuse authorization requests that it has not pushed first (RFC 9126)."`
 	Group               []string          `sep:"none" placeholder:"NAME" help:"Only members of this group may use it; give it once for each. Without, and by \"\" in an update: everybody."`
 	policyFlags
 }
@@ -64,6 +65,7 @@ func (f clientFlags) apply(c *oauth.Client) error {
 	}
 	set(&c.RedirectURIRequired, f.RedirectURIRequired)
 	set(&c.SecondFactor, f.SecondFactor)
+	set(&c.PARRequired, f.RequirePAR)
 	return f.policyFlags.apply(&c.Policy)
 }
 

@@ -22,6 +22,7 @@ type clientView struct {
 	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method"`
 	Scope                   string   `json:"scope"`
 	IDTokenAlg              string   `json:"id_token_signed_response_alg"`
+	RequirePAR              bool     `json:"require_pushed_authorization_requests"`
 
 	Status              string     `json:"status"`
 	DisabledAt          *time.Time `json:"disabled_at,omitempty"`
@@ -55,7 +56,7 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 	v := clientView{
 		ClientID: c.ID, ClientSecret: secret, ClientIDIssuedAt: c.CreatedAt.Unix(), ClientName: c.Name,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), GrantTypes: append([]string{}, c.GrantTypes...),
-		TokenEndpointAuthMethod: string(c.AuthMethod), Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg,
+		TokenEndpointAuthMethod: string(c.AuthMethod), Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg, RequirePAR: c.PARRequired,
 		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived, RedirectURIRequired: c.RedirectURIRequired, SecondFactor: c.SecondFactor,
 		Policy: string(p.Preset), Refresh: string(p.Refresh), Rotation: !p.RotationOff,
 		Grace: p.Grace.Seconds(), Idle: p.Idle.Seconds(), Absolute: p.Absolute.Seconds(), AccessTokenLifetime: p.AccessTokenLifetime.Seconds(),
@@ -91,7 +92,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
 		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod),
 		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
-		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
+		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", parText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
 	if !c.Allows(oauth.GrantAuthorizationCode) && !c.Allows(oauth.GrantClientCredentials) {
 		return // the client of an API gets no tokens
 	}
@@ -158,6 +159,13 @@ func redirectURIText(c *oauth.Client) string {
 
 func secondFactorText(c *oauth.Client) string {
 	if c.SecondFactor {
+		return "required"
+	}
+	return ""
+}
+
+func parText(c *oauth.Client) string {
+	if c.PARRequired {
 		return "required"
 	}
 	return ""

@@ -30,6 +30,7 @@ type serveCommand struct {
 	LogFormat    string   `env:"REGRANT_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"FORMAT" help:"text or json (default ${default})."`
 	LogLevel     string   `env:"REGRANT_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
 	TokenBudget  int      `env:"REGRANT_TOKEN_BUDGET" default:"60000" placeholder:"N" help:"Calls a minute that one address may make as a program; 0 for no limit (default ${default})."`
+	RequirePAR   bool     `name:"require-par" env:"REGRANT_REQUIRE_PAR" help:"Refuse every authorization request that was not pushed first (RFC 9126)."`
 	PageBudget   int      `env:"REGRANT_PAGE_BUDGET" default:"600" placeholder:"N" help:"Pages a minute that one address may ask for; 0 for no limit (default ${default})."`
 	smtpFlags
 	backupFlags
@@ -97,7 +98,7 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	defer listeners.close()
 	issuer := s.issuerFor(listeners)
 
-	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: log.Warn, Time: clocks()}, store)
+	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: log.Warn, Time: clocks(), PARRequired: c.RequirePAR}, store)
 	if err != nil {
 		return err
 	}

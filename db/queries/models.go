@@ -107,6 +107,7 @@ type Client struct {
 	SecondFactorAt          *int64
 	RestrictedAt            *int64
 	OnAccessLost            string
+	PARRequiredAt           *int64
 }
 
 type ClientDay struct {
@@ -396,6 +397,19 @@ type Person struct {
 	Language            string
 	TimeZone            string
 	SessionsEndedBefore *int64
+}
+
+type PushedRequest struct {
+	Hash            []byte
+	ClientID        string
+	Holder          string
+	AuthenticatedAt *int64
+	Parameters      string
+	BrowserHash     []byte
+	CreatedAt       int64
+	ExpiresAt       int64
+	KeptUntil       int64
+	SpentAt         *int64
 }
 
 type RecoveryCode struct {

@@ -27,6 +27,7 @@ func (d *DB) WriteBehind(ctx context.Context, b *oauth.Behind) error {
 		return err
 	}
 	if err := inBatches(b.Replays, func(part [][16]byte) error {
+		defer d.states.forget(part...) // of a caller too that remembers a rotation of before
 		return d.write(ctx, "write replays", func(tx *Tx) error { return d.addReplays(ctx, tx, b.Replays, part) })
 	}); err != nil {
 		return err
@@ -99,8 +100,8 @@ func (tx *Tx) addDays(ctx context.Context, counts map[oauth.GrantDay]oauth.DayCo
 
 // addReplays reads and writes inside one transaction, so that no rotation comes between.
 func (d *DB) addReplays(ctx context.Context, tx *Tx, replays map[[16]byte][]oauth.RingEntry, tokens [][16]byte) error {
+	d.states.forget(tokens...)
 	for _, id := range tokens {
-		d.states.forget(id)
 		stored, err := tx.Ring(ctx, id[:])
 		if errors.Is(err, sql.ErrNoRows) {
 			continue

@@ -157,6 +157,9 @@ func (c *checkpointer) wrote(n int) {
 	}
 }
 
+// isDue says whether makeRoom might have something to do.
+func (c *checkpointer) isDue() bool { return c.unseen >= c.pace.look || c.long.Load() }
+
 // makeRoom starts the WAL anew if it is long, between two transactions of the writer.
 func (c *checkpointer) makeRoom(w *writer) {
 	c.stepIn(w)

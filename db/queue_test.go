@@ -216,3 +216,32 @@ func TestASnapshotSeesOneCommit(t *testing.T) {
 		}
 	}
 }
+
+// A caller who writes by itself has begun, and could not give up. So it does not wait for the lock of another process: it queues.
+func TestALoneWriteWaitsForAForeignLockNoLongerThanAQueuedOne(t *testing.T) {
+	d := openTest(t, Options{BusyTimeout: 30 * time.Second, QueueWait: 100 * time.Millisecond})
+	other, err := sql.Open("sqlite", writerDSN(d.Path(), time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	began := time.Now()
+	err = d.PutSetting(t.Context(), "locked", []byte("x"))
+	waited := time.Since(began)
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+
+	if !errors.Is(err, ErrBusy) || waited > 10*time.Second {
+		t.Errorf("after %v: %v", waited, err)
+	}
+	if err := d.PutSetting(t.Context(), "free", []byte("x")); err != nil {
+		t.Errorf("after the lock: %v", err)
+	}
+	wantSettings(t, d, map[string]bool{"locked": false, "free": true})
+}

@@ -54,8 +54,10 @@ func (r *recentStates) rotated(by *oauth.Rotation) {
 	r.byToken[next.TokenID] = &next
 }
 
-func (r *recentStates) forget(tokenID [16]byte) {
+func (r *recentStates) forget(tokens ...[16]byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.byToken, tokenID)
+	for _, id := range tokens {
+		delete(r.byToken, id)
+	}
 }

@@ -94,19 +94,24 @@ func (w *writer) runNow(j *job) bool {
 		return false
 	default:
 	}
-	w.transact([]*job{j})
+	// Whoever is queued may give up waiting; this caller could not.
+	if w.wal.isDue() || !w.beginAtOnce() {
+		return false
+	}
+	w.commit([]*job{j})
 	return true
 }
 
 // transact answers jobs after one transaction, and sees to the length of the WAL.
 func (w *writer) transact(jobs []*job) {
 	w.wal.makeRoom(w)
-	weight := 0
-	for _, j := range jobs {
-		weight += j.weight
+	if err := w.begin(); err != nil {
+		for _, j := range jobs {
+			j.refuse(err)
+		}
+		return
 	}
 	w.commit(jobs)
-	w.wal.wrote(weight)
 }
 
 func (w *writer) close() {
@@ -123,7 +128,7 @@ func (w *writer) open() error {
 		return fault("open", ErrUnsynced)
 	}
 	if w.session != nil {
-		return nil
+		return w.session.setBusyTimeout(w.db.opts.BusyTimeout)
 	}
 	s, err := openSession(context.Background(), w.pool, w.db.opts.Trace)
 	if err != nil {
@@ -146,6 +151,14 @@ func (w *writer) begin() error {
 		}
 	}
 	return err
+}
+
+// beginAtOnce is begin without waiting for another process that writes. Any other trouble it leaves to the next begin.
+func (w *writer) beginAtOnce() bool {
+	if w.session == nil && w.open() != nil {
+		return false
+	}
+	return !w.db.hasFailed() && w.session.setBusyTimeout(0) == nil && w.session.exec("BEGIN IMMEDIATE") == nil
 }
 
 // rollback ends the transaction after err, and the connection too where it can't be trusted any more.
@@ -194,14 +207,13 @@ func (w *writer) runAlone(j *job) {
 	j.answer(err)
 }
 
-// commit runs the jobs in one transaction and answers them once it is durable.
+// commit runs the jobs in the transaction that has begun, and answers them once it is durable.
 func (w *writer) commit(jobs []*job) {
-	if err := w.begin(); err != nil {
-		for _, j := range jobs {
-			j.refuse(err)
-		}
-		return
+	weight := 0
+	for _, j := range jobs {
+		weight += j.weight
 	}
+	defer w.wal.wrote(weight)
 	taken := jobs[:0]
 	for _, j := range jobs {
 		if j.take() {

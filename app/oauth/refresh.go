@@ -29,7 +29,7 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 		return nil, &Error{Code: InvalidGrant, Description: refreshTokenRefused, Detail: "not a token of this server", garbage: true}
 	}
 	now := s.clock.Now()
-	if recent := s.store.RecentRefreshState(token.id); recent != nil && recent.rotates(token, client, now, s.epoch) {
+	if recent := s.store.RecentRefreshState(token.id); recent != nil && s.surelyRotates(client, recent, token, r, now) {
 		response, err := s.refreshGenuine(ctx, client, recent, token, r, now)
 		return response, ofToken(recent, token, client.Policy, now, err)
 	}
@@ -53,11 +53,17 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 	return response, ofToken(state, token, client.Policy, now, err)
 }
 
-// rotates says of a state that may be out of date whether it leads to a rotation, whose write looks at all of this again.
-// Everything else is decided on what is stored.
-func (s *RefreshState) rotates(t *refreshToken, c *Client, now Instant, epoch uint8) bool {
-	return s.ClientID == c.ID && s.ClientVersion == c.Version && !c.Policy.RotationOff &&
-		!s.hasEnded(now) && s.judge(t, c.Policy, now, epoch) == verdictCurrent
+// surelyRotates says of a state and a client that may be out of date whether they lead to a rotation, whose write looks at all of
+// this again. Everything else is decided on what is stored, above all a refusal.
+func (s *Server) surelyRotates(c *Client, state *RefreshState, t *refreshToken, r *TokenRequest, now Instant) bool {
+	switch {
+	case state.ClientID != c.ID, state.ClientVersion != c.Version, c.Policy.RotationOff, c.Restricted, state.lostOffline(c):
+		return false
+	case state.hasEnded(now), state.judge(t, c.Policy, now, s.epoch) != verdictCurrent:
+		return false
+	}
+	_, err := s.targetWithin(c, state, r)
+	return err == nil
 }
 
 // refreshGenuine decides on a token that is this server's and its presenter's.
@@ -308,8 +314,7 @@ func (s *Server) refusedGenuine(v verdict, client *Client, state *RefreshState, 
 // refreshTarget applies the policy of now to what was granted: person, client, scope and resource may all have changed
 // since (requirements.md T33, T34, RT-04, RT-05, RT-15, RT-20).
 func (s *Server) refreshTarget(ctx context.Context, client *Client, state *RefreshState, r *TokenRequest, now Instant) (target, error) {
-	asked, err := ParseScope(r.Scope)
-	if err != nil {
+	if _, err := ParseScope(r.Scope); err != nil {
 		return target{}, err
 	}
 	may, err := s.mayUse(ctx, client.Restricted, state.PersonID, client.ID)
@@ -319,13 +324,32 @@ func (s *Server) refreshTarget(ctx context.Context, client *Client, state *Refre
 	if !may {
 		return target{}, s.accessLost(ctx, client, state, r, now)
 	}
-	if state.Offline && !client.Scope.Has(ScopeOfflineAccess) {
+	if state.lostOffline(client) {
 		event := audit.Event{At: now.Wall, Kind: audit.GrantRevoked, Origin: audit.Origin{Actor: audit.ByServer, RequestID: r.By.RequestID},
 			PersonID: state.PersonID, ClientID: client.ID, GrantID: state.ID, Result: string(RevokedScope)}
 		if _, err := s.store.RevokeGrant(ctx, state.ID, RevokedScope, now.Wall, event); err != nil {
 			return target{}, fault("revoke grant", err)
 		}
 		return target{}, errRefreshToken(RuleTokenOfflineGone, "revoked: offline_access was taken from the client")
+	}
+	t, err := s.targetWithin(client, state, r)
+	if err != nil {
+		return target{}, err
+	}
+	t.groups, err = s.groupsClaim(ctx, state.PersonID, t.scope)
+	return t, err
+}
+
+// lostOffline says whether a grant stands on a scope that its client may not have any more.
+func (s *RefreshState) lostOffline(c *Client) bool {
+	return s.Offline && !c.Scope.Has(ScopeOfflineAccess)
+}
+
+// targetWithin gives what is left of what was granted, or of what the request asks for of that.
+func (s *Server) targetWithin(client *Client, state *RefreshState, r *TokenRequest) (target, error) {
+	asked, err := ParseScope(r.Scope)
+	if err != nil {
+		return target{}, err
 	}
 	left := s.scopeNow(client, state.Scope)
 	if client.Policy.ScopesOnRefresh != nil {
@@ -345,8 +369,7 @@ func (s *Server) refreshTarget(ctx context.Context, client *Client, state *Refre
 	if len(t.scope) == 0 {
 		return target{}, scopeRefused(RuleScopeNone, "None of the granted scopes is left.")
 	}
-	t.groups, err = s.groupsClaim(ctx, state.PersonID, t.scope)
-	return t, err
+	return t, nil
 }
 
 // ringEntry is one use as the ring remembers it.

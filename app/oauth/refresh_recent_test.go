@@ -1,0 +1,69 @@
+package oauth_test
+
+import (
+	"context"
+	"testing"
+
+	"regrant/app/oauth"
+	"regrant/db"
+)
+
+// What a server remembers of clients and refresh tokens leads to rotations only. Here another process has just allowed something, of
+// which the memory knows nothing, and the app asks for it at once.
+func TestWhatIsRememberedRefusesNobody(t *testing.T) {
+	for name, c := range map[string]struct {
+		forbid, allow func(c *oauth.Client)
+		scope         string
+	}{
+		"a scope is the client's again": {
+			forbid: func(c *oauth.Client) { c.Scope = oauth.Scope{"read", "offline_access"} },
+			allow:  func(c *oauth.Client) { c.Scope = oauth.Scope{"read", "write", "offline_access"} },
+			scope:  "write",
+		},
+		"a scope survives a refresh again": {
+			forbid: func(c *oauth.Client) { c.Policy.ScopesOnRefresh = oauth.Scope{"read"} },
+			allow:  func(c *oauth.Client) { c.Policy.ScopesOnRefresh = nil },
+			scope:  "write",
+		},
+		"the client is everybody's again": {
+			forbid: func(c *oauth.Client) { c.Restricted = true },
+			allow:  func(c *oauth.Client) { c.Restricted = false },
+		},
+		"the client may rotate again": {
+			forbid: func(c *oauth.Client) { c.Policy.RotationOff = true },
+			allow:  func(c *oauth.Client) { c.Policy.RotationOff = false },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			w := newWorld(t, inMemory(t))
+			defer w.close()
+			theirs, err := db.Open(ctx, w.path, db.Options{})
+			w.ok(err)
+			defer theirs.Close()
+			token, _ := w.grant("standard", "ann")
+			rotate := func() {
+				response, err := w.refresh("standard", token, "")
+				w.ok(err)
+				token = response.RefreshToken
+			}
+			rotate()
+			_, err = oauth.ChangeClient(ctx, w.db, "standard", func(client *oauth.Client) error { c.forbid(client); return nil }, w.clock.Wall(), device)
+			w.ok(err)
+			if name != "the client is everybody's again" {
+				rotate()
+			}
+			// The client is in memory as it is now; what follows comes from elsewhere.
+			_, _ = w.refresh("standard", "garbage", "")
+			_, err = oauth.ChangeClient(ctx, theirs, "standard", func(client *oauth.Client) error { c.allow(client); return nil }, w.clock.Wall(), device)
+			w.ok(err)
+
+			if _, err := w.refresh("standard", token, c.scope); err != nil {
+				t.Error(err)
+			}
+			if _, err := w.refresh("standard", token, c.scope); err != nil {
+				t.Errorf("and once more: %v", err)
+			}
+		})
+	}
+}

@@ -140,6 +140,15 @@ func readerDSN(path string, busy time.Duration) string {
 	return fileURI(path, q)
 }
 
+// stillDSN is for reading a file on which nobody works. One without a WAL is read as it is, so that none is made.
+func stillDSN(path string) string {
+	dsn := readerDSN(path, longWait)
+	if _, err := os.Stat(path + "-wal"); err != nil {
+		dsn += "&immutable=1"
+	}
+	return dsn
+}
+
 // sourceDSN is for whoever reads a file of which nobody may have a connection open: it leaves no WAL behind then. It never makes a
 // file.
 func sourceDSN(path string) string {

@@ -71,16 +71,12 @@ func (m *mark) check(path string) error {
 	return nil
 }
 
-// readMark gives the mark in the file, nil for none. A file without a WAL is read as it is, so that none is made.
+// readMark gives the mark in the file, nil for none.
 func readMark(ctx context.Context, path string) (*mark, error) {
 	if sizeOf(path) == 0 {
 		return nil, nil
 	}
-	dsn := readerDSN(path, longWait)
-	if _, err := os.Stat(path + "-wal"); err != nil {
-		dsn += "&immutable=1"
-	}
-	pool, err := sql.Open("sqlite", dsn)
+	pool, err := sql.Open("sqlite", stillDSN(path))
 	if err != nil {
 		return nil, explain(path, err)
 	}

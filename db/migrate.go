@@ -29,11 +29,15 @@ type state struct {
 // examine opens the file for reading only. A file that is someone else's, damaged, or newer than this program is an
 // error in one plain sentence.
 func examine(ctx context.Context, path string, busy time.Duration) (state, error) {
+	return examineAs(ctx, path, readerDSN(path, busy))
+}
+
+func examineAs(ctx context.Context, path, dsn string) (state, error) {
 	var st state
 	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return st, nil
 	}
-	pool, err := sql.Open("sqlite", readerDSN(path, busy))
+	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return st, explain(path, err)
 	}

@@ -25,7 +25,7 @@ type RestoreOptions struct {
 // Restored says what a restore has done.
 type Restored struct {
 	Path     string    // of the database, absolute
-	At       time.Time // of the state that it holds now; what happened after it is lost
+	At       time.Time // of the state that it holds now; what happened after it is lost; zero: nothing in it says
 	Exact    bool      // At is what the backup itself says; else that of its last event
 	Kept     string    // where the replaced database is; "" for none
 	Grants   int64     // that were not revoked in the backup; with RevokeAll they are now
@@ -63,15 +63,16 @@ func Restore(ctx context.Context, path, from string, o RestoreOptions) (Restored
 	}
 	defer lock.Release()
 
-	st, err := examine(ctx, from, longWait)
+	// Before anything opens it, which could leave a WAL beside it that makes it look complete.
+	if err := CheckComplete(ctx, from); err != nil && !(o.AcceptCopy && errors.Is(err, ErrIncomplete)) {
+		return Restored{}, err
+	}
+	st, err := examineAs(ctx, from, stillDSN(from))
 	if err != nil {
 		return Restored{}, err
 	}
 	if !st.marked {
 		return Restored{}, fmt.Errorf("%s is not a Regrant database", from)
-	}
-	if err := CheckComplete(ctx, from); err != nil && !(o.AcceptCopy && errors.Is(err, ErrIncomplete)) {
-		return Restored{}, err
 	}
 	epoch, err := newestEpoch(ctx, path)
 	if err != nil {
@@ -217,7 +218,11 @@ func (r *restoring) renew(ctx context.Context, d *DB, replaced uint8) error {
 		if r.o.RevokeAll {
 			grants = "revoked"
 		}
-		event := r.o.Event(audit.Details("state_of", r.done.At.Format(time.RFC3339), "grants", grants, "number", fmt.Sprint(r.done.Grants)))
+		of := "unknown"
+		if !r.done.At.IsZero() {
+			of = r.done.At.Format(time.RFC3339)
+		}
+		event := r.o.Event(audit.Details("state_of", of, "grants", grants, "number", fmt.Sprint(r.done.Grants)))
 		event.At = at
 		return tx.audit(ctx, event)
 	})
@@ -226,7 +231,7 @@ func (r *restoring) renew(ctx context.Context, d *DB, replaced uint8) error {
 // epochBefore compares as app/oauth does: around the circle of one byte.
 func epochBefore(a, b uint8) bool { return int8(a-b) < 0 }
 
-// stateOf is of when a state is: what a backup says itself, or else its last event.
+// stateOf is of when a state is: what a backup says itself, or else its last event; zero where there is none.
 func (d *DB) stateOf(ctx context.Context) (at time.Time, exact bool, err error) {
 	value, found, err := d.Setting(ctx, backupOfSetting)
 	if err != nil {

@@ -300,3 +300,95 @@ func TestADatabaseWhoseServerWasKilledIsComplete(t *testing.T) {
 		}
 	}
 }
+
+// killedServer leaves the files of a server that was killed while it wrote.
+func killedServer(t *testing.T, path string) {
+	t.Helper()
+	server := child(t, "serve", path)
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for told := ""; !strings.Contains(told, "\n3\n"); {
+		b := make([]byte, 100)
+		n, err := out.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told += string(b[:n])
+	}
+	_ = server.Process.Kill()
+	_ = server.Wait()
+}
+
+func TestAFileWithoutItsWALIsNotRestored(t *testing.T) {
+	for name, take := range map[string]func(from, to string) error{
+		"renamed": os.Rename,
+		"copied": func(from, to string) error {
+			b, err := os.ReadFile(from)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(to, b, 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, away := filepath.Join(t.TempDir(), "regrant.db"), t.TempDir()
+			killedServer(t, path)
+			old := filepath.Join(away, "old.db")
+			if err := take(path, old); err != nil {
+				t.Fatal(err)
+			}
+
+			to := filepath.Join(t.TempDir(), "new.db")
+			for range 2 { // a look at it must not make it look complete
+				_, err := Restore(t.Context(), to, old, RestoreOptions{Event: restored})
+
+				if !errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), "or its -wal was removed") {
+					t.Errorf("%v", err)
+				}
+				only(t, away, "old.db")
+			}
+			if _, err := os.Stat(to); err == nil {
+				t.Error("there is a database")
+			}
+			if _, err := Restore(t.Context(), to, old, RestoreOptions{Event: restored, AcceptCopy: true}); err != nil {
+				t.Errorf("on the operator's word: %v", err)
+			}
+			only(t, away, "old.db")
+		})
+	}
+}
+
+func TestARefusedRestoreLeavesNothingBesideTheBackup(t *testing.T) {
+	path, away := filepath.Join(t.TempDir(), "regrant.db"), t.TempDir()
+	_, copied := beforeAndAfter(t, t.TempDir())
+	newer := filepath.Join(away, "newer.db")
+	if err := os.Rename(copied, newer); err != nil {
+		t.Fatal(err)
+	}
+	damage(t, newer, "PRAGMA journal_mode = WAL; INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)")
+
+	if _, err := Restore(t.Context(), path, newer, RestoreOptions{Event: restored}); err == nil || !strings.Contains(err.Error(), "newer Regrant") {
+		t.Errorf("%v", err)
+	}
+	only(t, away, "newer.db")
+}
+
+func TestARestoreOfAFileWithoutEventsDoesNotInventATime(t *testing.T) {
+	dir := t.TempDir()
+	path, empty := filepath.Join(dir, "regrant.db"), filepath.Join(dir, "empty.db")
+	if err := openPath(t, empty, Options{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	var detail string
+
+	r, err := Restore(t.Context(), path, empty, RestoreOptions{Event: func(d string) audit.Event { detail = d; return restored(d) }})
+
+	if err != nil || !r.At.IsZero() || !strings.Contains(detail, "unknown") {
+		t.Errorf("%+v %v, the log says %s", r, err, detail)
+	}
+}

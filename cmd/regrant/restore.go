@@ -49,7 +49,7 @@ Examples:
 type restoredView struct {
 	Database string     `json:"database"`
 	StateOf  *time.Time `json:"state_of"`
-	Lost     float64    `json:"lost_seconds"` // since then
+	Lost     *float64   `json:"lost_seconds"` // since then; null, as state_of, where nothing says of when the file is
 	Grants   string     `json:"grants"`       // kept or revoked
 	Number   int64      `json:"number"`
 	Sessions int64      `json:"sessions_ended"`
@@ -77,7 +77,11 @@ func (c restoreCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	lost := now().Sub(r.At)
-	view := restoredView{r.Path, instant(r.At), lost.Seconds(), "kept", r.Grants, r.Sessions, r.Kept}
+	view := restoredView{Database: r.Path, Grants: "kept", Number: r.Grants, Sessions: r.Sessions, Replaced: r.Kept}
+	if !r.At.IsZero() {
+		seconds := lost.Seconds()
+		view.StateOf, view.Lost = instant(r.At), &seconds
+	}
 	if c.RevokeAll {
 		view.Grants = "revoked"
 	}
@@ -85,16 +89,19 @@ func (c restoreCommand) Run(ctx context.Context, p *program) error {
 }
 
 func tellRestored(w io.Writer, r db.Restored, revoked bool, lost time.Duration) {
-	when := r.At.Format("2006-01-02 15:04:05 UTC")
+	when, since := r.At.Format("2006-01-02 15:04:05 UTC"), "in the "+span(lost)+" since then"
 	if !r.Exact {
 		when += " or a little later"
+	}
+	if r.At.IsZero() {
+		when, since = "a time that is unknown: nothing has happened in it", "since then"
 	}
 	fmt.Fprintf(w, "%s is as it was at %s\n", r.Path, when)
 	if revoked {
 		fmt.Fprintf(w, "all grants are revoked (%s): everybody must sign in again\n", humanize.Comma(r.Grants))
 	} else {
 		fmt.Fprintf(w, "%s grants go on\n", humanize.Comma(r.Grants))
-		fmt.Fprintf(w, "what cannot be known: whatever was revoked, disabled or deleted in the %s since then lives again; do it once more where it matters\n", span(lost))
+		fmt.Fprintf(w, "what cannot be known: whatever was revoked, disabled or deleted %s lives again; do it once more where it matters\n", since)
 	}
 	fmt.Fprintf(w, "%s browsers are signed out; links that were mailed do not work any more\n", humanize.Comma(r.Sessions))
 	if r.Kept != "" {

@@ -70,6 +70,9 @@ func Backup(ctx context.Context, path, to string, o BackupOptions) (backup.Made,
 	if to, err = backupTarget(path, to, o.Replace); err != nil {
 		return backup.Made{}, err
 	}
+	if err := checkForeignWAL(ctx, path); err != nil {
+		return backup.Made{}, err
+	}
 	sweepPartial(to)
 	settleCrash(ctx, path)
 	return writeBackup(ctx, path, to, o)

@@ -64,6 +64,9 @@ func NoteBackup(ctx context.Context, path string, made backup.Made, failed error
 	if st, err := examine(ctx, path, longWait); err != nil || !st.marked {
 		return errors.Join(err, errors.New("not a Regrant database"))
 	}
+	if err := checkForeignWAL(ctx, path); err != nil {
+		return err
+	}
 	settleCrash(ctx, path)
 	pool, err := sql.Open("sqlite", sourceDSN(path))
 	if err != nil {

@@ -150,7 +150,7 @@ func open(ctx context.Context, path string, opts Options) (*DB, error) {
 
 // prepareFile returns the writer's pool over a file that is ours, private, writable and of the current schema.
 func prepareFile(ctx context.Context, path string, opts Options) (*sql.DB, error) {
-	if err := CheckWAL(path); err != nil {
+	if err := CheckWAL(ctx, path); err != nil {
 		return nil, err
 	}
 	st, err := examine(ctx, path, opts.BusyTimeout)

@@ -73,10 +73,14 @@ func (m *mark) check(path string) error {
 
 // readMark gives the mark in the file, nil for none.
 func readMark(ctx context.Context, path string) (*mark, error) {
+	return readMarkAs(ctx, path, stillDSN(path))
+}
+
+func readMarkAs(ctx context.Context, path, dsn string) (*mark, error) {
 	if sizeOf(path) == 0 {
 		return nil, nil
 	}
-	pool, err := sql.Open("sqlite", stillDSN(path))
+	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, explain(path, err)
 	}
@@ -97,6 +101,33 @@ func readMark(ctx context.Context, path string) (*mark, error) {
 		return &mark{}, nil // somebody has a mark there, and it is not sound
 	}
 	return &m, nil
+}
+
+// errForeignWAL is in the chain of the error of Open for a WAL that was written for another file.
+var errForeignWAL = errors.New("belongs to another file, which a crashed server had open here before")
+
+// checkForeignWAL finds a WAL that was left by a server that had another file open under this name, as when a copy takes the place of
+// the database of a server that crashed. SQLite would mix the two. It is told by the server's mark, which is in the WAL and not in the
+// file, as long as the WAL has not started anew since the server began, and the file was not written over in its place.
+func checkForeignWAL(ctx context.Context, path string) error {
+	if sizeOf(path+"-wal") == 0 {
+		return nil
+	}
+	both, err := readMark(ctx, path)
+	if err != nil || both == nil {
+		return nil // what is wrong with the file, whoever opens it says
+	}
+	info, err := os.Stat(path)
+	if n := inode(info); err != nil || n == 0 || both.Inode == 0 || n == both.Inode {
+		return nil
+	}
+	// A database that was copied together with its WAL has the mark itself.
+	own, err := readMarkAs(ctx, path, readerDSN(path, longWait)+"&immutable=1")
+	if err != nil || own != nil && own.Inode == both.Inode && own.Since.Equal(both.Since) {
+		return nil
+	}
+	return fmt.Errorf("%s-wal %w (since %s); nothing has changed. To go on with the file as it is, move %s-wal and %s-shm away",
+		path, errForeignWAL, both.Since.Format(time.RFC3339), path, path)
 }
 
 func explainOrNil(path string, err error) error {

@@ -27,11 +27,15 @@ func replace(ctx context.Context, path, fresh, suffix string, told func()) (kept
 	}
 	kept = path + suffix
 	// A WAL that is left would be taken for the new database's.
-	if err := foldWAL(ctx, path); err != nil {
+	err = checkForeignWAL(ctx, path)
+	if err == nil {
+		err = foldWAL(ctx, path)
+	}
+	if err != nil {
 		if errors.Is(err, errInUse) {
 			return "", err
 		}
-		// It cannot be read at all: what there is is kept as it is, WAL first.
+		// It cannot be read at all, or is of two files: what there is is kept as it is, WAL first.
 		if err := keep(path+"-wal", kept+"-wal"); err != nil {
 			return "", err
 		}

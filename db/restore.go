@@ -63,6 +63,9 @@ func Restore(ctx context.Context, path, from string, o RestoreOptions) (Restored
 	}
 	defer lock.Release()
 
+	if err := checkForeignWAL(ctx, from); err != nil {
+		return Restored{}, err
+	}
 	// Before anything opens it, which could leave a WAL beside it that makes it look complete.
 	if err := CheckComplete(ctx, from); err != nil && !(o.AcceptCopy && errors.Is(err, ErrIncomplete)) {
 		return Restored{}, err

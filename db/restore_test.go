@@ -392,3 +392,119 @@ func TestARestoreOfAFileWithoutEventsDoesNotInventATime(t *testing.T) {
 		t.Errorf("%+v %v, the log says %s", r, err, detail)
 	}
 }
+
+// afterDowngrade leaves a copy, in which "last" is not set, under the name of a database whose server was killed, and its WAL.
+func afterDowngrade(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "regrant.db")
+	if err := openPath(t, path, Options{Server: true}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	copied := path + upgradeMark + "00014"
+	if _, err := Backup(t.Context(), path, copied, BackupOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	killedServer(t, path)
+	if err := os.Rename(copied, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAWALThatBelongsToAnotherFileIsNotMixedIn(t *testing.T) {
+	path := afterDowngrade(t)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, use := range map[string]func() error{
+		"a server":  func() error { _, err := Open(t.Context(), path, Options{Server: true}); return err },
+		"a command": func() error { _, err := Open(t.Context(), path, Options{}); return err },
+		"a backup": func() error {
+			_, err := Backup(t.Context(), path, filepath.Join(t.TempDir(), "b.db"), BackupOptions{})
+			return err
+		},
+		"a note": func() error { return NoteBackup(t.Context(), path, backup.Made{}, nil) },
+		"a restore of it": func() error {
+			_, err := Restore(t.Context(), filepath.Join(t.TempDir(), "n.db"), path, RestoreOptions{Event: restored, AcceptCopy: true})
+			return err
+		},
+	} {
+		if err := use(); !errors.Is(err, errForeignWAL) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
+			t.Fatalf("%s has changed the file: %v", name, err)
+		}
+	}
+
+	for _, rest := range []string{"-wal", "-shm"} {
+		if err := os.Rename(path+rest, path+".away"+rest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := openPath(t, path, Options{Server: true})
+	if _, found, err := d.Setting(t.Context(), "last"); err != nil || found {
+		t.Errorf("without the WAL: %v %v", found, err)
+	}
+}
+
+func TestARestoreOverAWALThatBelongsToAnotherFileKeepsBoth(t *testing.T) {
+	path := afterDowngrade(t)
+	_, copied := beforeAndAfter(t, t.TempDir())
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	r, err := Restore(t.Context(), path, copied, RestoreOptions{Event: restored})
+
+	if err != nil || whoIs(t, path) != "old" {
+		t.Errorf("%v", err)
+	}
+	if kept, err := os.ReadFile(r.Kept); err != nil || string(kept) != string(before) || sizeOf(r.Kept+"-wal") == 0 {
+		t.Errorf("what was replaced is not as it was: %v", err)
+	}
+}
+
+func TestACrashedDatabaseThatWasCopiedWithItsWALStillOpens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "regrant.db")
+	killedServer(t, path)
+	to := filepath.Join(t.TempDir(), "regrant.db")
+	for _, rest := range []string{"", "-wal"} {
+		b, err := os.ReadFile(path + rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to+rest, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	d := openPath(t, to, Options{Server: true})
+
+	if _, found, err := d.Setting(t.Context(), "last"); err != nil || !found {
+		t.Errorf("%v %v", found, err)
+	}
+}
+
+func TestTheCopyOfAnUpgradeIsRestoredAfterACrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "regrant.db")
+	if err := openPath(t, path, Options{Server: true}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	copied := path + upgradeMark + "00014"
+	if _, err := Backup(t.Context(), path, copied, BackupOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	killedServer(t, path)
+
+	if _, err := Restore(t.Context(), path, copied, RestoreOptions{Event: restored}); err != nil {
+		t.Fatal(err)
+	}
+
+	d := openPath(t, path, Options{Server: true})
+	if _, found, err := d.Setting(t.Context(), "last"); err != nil || found {
+		t.Errorf("%v %v", found, err)
+	}
+}

@@ -42,7 +42,7 @@ func upgrade(ctx context.Context, path string, pool *sql.DB, from int64) error {
 	}
 	if err != nil {
 		return fmt.Errorf("the schema of %s could not be changed from %d to %d, and neither could the copy be put back; stop, and put %s "+
-			"in its place by hand: %w", path, from, to, snapshot, errors.Join(failure, err))
+			"in its place by hand, and remove what begins with %s- beside it: %w", path, from, to, snapshot, path, errors.Join(failure, err))
 	}
 	return fmt.Errorf("the schema of %s could not be changed from %d to %d; the database is as it was, for the Regrant that you had: %w",
 		path, from, to, failure)

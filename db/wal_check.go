@@ -1,6 +1,7 @@
 package db
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,8 +29,16 @@ const (
 // transactions cannot be told from a crash. Writes that failed, as on a full disk, leave frames of commits as well, but each begins a
 // chain of its own.
 //
-// It reads the file past SQLite, before SQLite opens it; a WAL that begins anew meanwhile is read once more.
-func CheckWAL(path string) error {
+// It reads the file past SQLite, before SQLite opens it; a WAL that begins anew meanwhile is read once more. A WAL that is sound may
+// still be that of another file, which is an error as well where it can be told.
+func CheckWAL(ctx context.Context, path string) error {
+	if err := checkWALFrames(path); err != nil {
+		return err
+	}
+	return checkForeignWAL(ctx, path)
+}
+
+func checkWALFrames(path string) error {
 	for {
 		f, err := os.Open(path + "-wal")
 		if errors.Is(err, fs.ErrNotExist) {

@@ -45,19 +45,19 @@ func putWAL(t *testing.T, path string, parts ...[]byte) {
 
 func TestAWALThatLostWhatWasConfirmedIsDamaged(t *testing.T) {
 	path, wal, frame := crashedWAL(t)
-	if err := CheckWAL(path); err != nil {
+	if err := CheckWAL(t.Context(), path); err != nil {
 		t.Fatal("as the crash left it:", err)
 	}
 	for _, at := range []int{walHeaderSize + 4, walHeaderSize + frameHeaderSize + 100, walHeaderSize + 3*frame + 20, walHeaderSize + 3*frame + 500} {
 		damaged := append([]byte{}, wal...)
 		damaged[at] ^= 0x10
 		putWAL(t, path, damaged)
-		if err := CheckWAL(path); !errors.Is(err, errDamagedWAL) {
+		if err := CheckWAL(t.Context(), path); !errors.Is(err, errDamagedWAL) {
 			t.Errorf("a bit at %d is another: %v", at, err)
 		}
 	}
 	putWAL(t, path, wal[:len(wal)-frame/2])
-	if err := CheckWAL(path); err != nil {
+	if err := CheckWAL(t.Context(), path); err != nil {
 		t.Error("the last write is incomplete:", err)
 	}
 }
@@ -73,18 +73,18 @@ func TestF4_WritesThatFailedAreNoDamageOfTheWAL(t *testing.T) {
 		return f
 	}
 	putWAL(t, path, wal, refused(3), refused(4), refused(5), refused(3), refused(9))
-	if err := CheckWAL(path); err != nil {
+	if err := CheckWAL(t.Context(), path); err != nil {
 		t.Error("behind a sound log:", err)
 	}
 	putWAL(t, path, wal[:len(wal)-frame/2], refused(3)[frame/2:], refused(4), refused(5), refused(9))
-	if err := CheckWAL(path); err != nil {
+	if err := CheckWAL(t.Context(), path); err != nil {
 		t.Error("behind a log whose last write is incomplete:", err)
 	}
 	headless := append([]byte{}, wal...)
 	clear(headless[:walHeaderSize])
 	copyDatabase(t, path, wal, frame)
 	putWAL(t, path, headless, refused(3), refused(4), refused(9))
-	if err := CheckWAL(path); err != nil {
+	if err := CheckWAL(t.Context(), path); err != nil {
 		t.Error("when it was to begin anew, with all that was confirmed in the database:", err)
 	}
 }

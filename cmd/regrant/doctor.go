@@ -45,7 +45,7 @@ func (c doctorCommand) Run(ctx context.Context, p *program) error {
 		return p.resetClock(ctx)
 	}
 	findings := []finding{checkFiles(p.DB)} // before the files are opened, which mends their modes
-	if err := db.CheckWAL(p.DB); err != nil {
+	if err := db.CheckWAL(ctx, p.DB); err != nil {
 		return p.diagnose(append(findings, finding{"log", "failed", err.Error()})) // opening it would end what can still be read
 	}
 	findings = append(findings, checkComplete(ctx, p.DB))

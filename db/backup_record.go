@@ -21,7 +21,8 @@ const (
 func (d *DB) Backup(ctx context.Context, to string, by backup.By) (backup.Made, error) {
 	made, err := Backup(ctx, d.path, to, BackupOptions{})
 	made.By = by
-	if errors.Is(err, ErrRefused) || errors.Is(err, context.Canceled) { // no attempt, or one that was given up
+	// One that was given up is no attempt, nor what a person may not ask for, who is told. Nobody watches a schedule.
+	if errors.Is(err, context.Canceled) || by != backup.BySchedule && errors.Is(err, ErrRefused) {
 		return backup.Made{}, err
 	}
 	note := d.write(context.WithoutCancel(ctx), "note a backup", func(tx *Tx) error { return noteBackup(tx.Queries, made, err) })

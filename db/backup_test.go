@@ -298,3 +298,22 @@ func TestWhatAKilledBackupLeftIsRemovedByALaterOne(t *testing.T) {
 
 	only(t, dir, "mine.db-old", "x.db", "x.db"+backup.PartialMark+"new")
 }
+
+func TestEachFailureOfAScheduleIsKept(t *testing.T) {
+	d := openTest(t, Options{Server: true})
+	gone := filepath.Join(t.TempDir(), "gone", "backup.db")
+
+	if _, err := d.Backup(t.Context(), gone, backup.ByCommand); !errors.Is(err, ErrRefused) {
+		t.Errorf("%v", err)
+	}
+	if r, err := d.BackupRecord(t.Context()); err != nil || r.Failed != nil {
+		t.Errorf("a mistake of a command: %+v %v", r.Failed, err)
+	}
+
+	if _, err := d.Backup(t.Context(), gone, backup.BySchedule); err == nil {
+		t.Error("there is a backup")
+	}
+	if r, err := d.BackupRecord(t.Context()); err != nil || r.Failed == nil || !strings.Contains(r.Failed.Why, "does not exist") {
+		t.Errorf("a directory that has gone: %+v %v", r.Failed, err)
+	}
+}

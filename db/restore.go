@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"regrant/app/audit"
@@ -31,6 +33,7 @@ type Restored struct {
 	Grants   int64     // that were not revoked in the backup; with RevokeAll they are now
 	Sessions int64     // of browsers, that ended
 	Epoch    uint8
+	Owner    string // the user whom the database was given to, by number or name; "" where that is the one who restores
 }
 
 // Restore puts a backup in the place of the database at path.
@@ -174,7 +177,36 @@ func (r *restoring) prepare(ctx context.Context, from string, version int64, rep
 	if err := errors.Join(r.renew(ctx, d, replaced), d.Close()); err != nil {
 		return err
 	}
+	if err := r.giveAway(); err != nil {
+		return err
+	}
 	return syncFile(r.fresh)
+}
+
+// giveAway gives the new database to whom the old one belongs: a server does not run as root, and could not open what root restores
+// for it. Where there is no old one it is the owner of the directory, in which the server must be able to write. The lock, which may
+// have been made just now, goes with it. Nobody but root can give files away.
+func (r *restoring) giveAway() error {
+	uid, gid, ok := ownerOf(r.path)
+	if !ok {
+		uid, gid, ok = ownerOf(filepath.Dir(r.path))
+	}
+	own, ownGroup, known := ownerOf(r.fresh)
+	if os.Geteuid() != 0 || !ok || !known || uid == own && gid == ownGroup {
+		return nil
+	}
+	for _, name := range []string{r.fresh, r.path + ".lock"} {
+		if err := os.Chown(name, uid, gid); err != nil {
+			return fmt.Errorf("the database cannot be given to the user whom it belongs to; nothing has changed: %w", err)
+		}
+	}
+	if uid != own {
+		r.done.Owner = strconv.Itoa(uid)
+		if u, err := user.LookupId(r.done.Owner); err == nil {
+			r.done.Owner = u.Username
+		}
+	}
+	return nil
 }
 
 // renew makes the state of then fit for now, in one transaction.

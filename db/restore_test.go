@@ -508,3 +508,46 @@ func TestTheCopyOfAnUpgradeIsRestoredAfterACrash(t *testing.T) {
 		t.Errorf("%v %v", found, err)
 	}
 }
+
+func TestWhatRootRestoresBelongsToWhomItDidBefore(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	const them = 54321
+	owned := func(names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if uid, gid, ok := ownerOf(name); !ok || uid != them || gid != them {
+				t.Errorf("%s belongs to %d:%d", filepath.Base(name), uid, gid)
+			}
+		}
+	}
+	give := func(name string) {
+		t.Helper()
+		if err := os.Chown(name, them, them); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path, copied := beforeAndAfter(t, t.TempDir())
+	give(path)
+
+	r, err := Restore(t.Context(), path, copied, RestoreOptions{Event: restored})
+
+	if err != nil || r.Owner != "54321" {
+		t.Errorf("%+v %v", r, err)
+	}
+	owned(path, path+".lock", r.Kept)
+	wantPrivate(t, path)
+
+	fresh := t.TempDir()
+	give(fresh)
+	if _, err := Restore(t.Context(), filepath.Join(fresh, "regrant.db"), copied, RestoreOptions{Event: restored}); err != nil {
+		t.Error(err)
+	}
+	owned(filepath.Join(fresh, "regrant.db"), filepath.Join(fresh, "regrant.db.lock"))
+
+	r, err = Restore(t.Context(), filepath.Join(t.TempDir(), "regrant.db"), copied, RestoreOptions{Event: restored})
+	if err != nil || r.Owner != "" {
+		t.Errorf("in a directory of one's own: %+v %v", r, err)
+	}
+}

@@ -54,6 +54,7 @@ type restoredView struct {
 	Number   int64      `json:"number"`
 	Sessions int64      `json:"sessions_ended"`
 	Replaced string     `json:"replaced,omitempty"`
+	Owner    string     `json:"owner,omitempty"` // where that is another user
 }
 
 func (c restoreCommand) Run(ctx context.Context, p *program) error {
@@ -77,7 +78,7 @@ func (c restoreCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	lost := now().Sub(r.At)
-	view := restoredView{Database: r.Path, Grants: "kept", Number: r.Grants, Sessions: r.Sessions, Replaced: r.Kept}
+	view := restoredView{Database: r.Path, Grants: "kept", Number: r.Grants, Sessions: r.Sessions, Replaced: r.Kept, Owner: r.Owner}
 	if !r.At.IsZero() {
 		seconds := lost.Seconds()
 		view.StateOf, view.Lost = instant(r.At), &seconds
@@ -104,6 +105,9 @@ func tellRestored(w io.Writer, r db.Restored, revoked bool, lost time.Duration) 
 		fmt.Fprintf(w, "what cannot be known: whatever was revoked, disabled or deleted %s lives again; do it once more where it matters\n", since)
 	}
 	fmt.Fprintf(w, "%s browsers are signed out; links that were mailed do not work any more\n", humanize.Comma(r.Sessions))
+	if r.Owner != "" {
+		fmt.Fprintf(w, "the database belongs to %s, as before or as its directory does\n", r.Owner)
+	}
 	if r.Kept != "" {
 		fmt.Fprintf(w, "the replaced database is kept as %s; it holds keys, so remove it when you need it no more\n", r.Kept)
 	}

@@ -174,7 +174,7 @@ func client(r queries.Client) *oauth.Client {
 			OnReuse: oauth.OnReuse(r.OnReuse), StaleGenerations: int(r.StaleGenerations),
 			OnAccessLost: oauth.OnAccessLost(r.OnAccessLost),
 		},
-		Restricted: r.RestrictedAt != nil, PARRequired: r.PARRequiredAt != nil,
+		Restricted: r.RestrictedAt != nil, PARRequired: r.PARRequiredAt != nil, DPoPRequired: r.DPOPRequiredAt != nil,
 		DisabledAt: instantOrNil(r.DisabledAt), GrantsRevokedBefore: instantOrNil(r.GrantsRevokedBefore), Version: r.Version,
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
@@ -201,6 +201,7 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 		DisabledAt: microsOrNull(c.DisabledAt), GrantsRevokedBefore: microsOrNull(c.GrantsRevokedBefore), Version: c.Version,
 		CreatedAt: micros(c.CreatedAt), UpdatedAt: micros(c.UpdatedAt),
 		SecondFactorAt: since(c.SecondFactor, old.SecondFactorAt, c.UpdatedAt), PARRequiredAt: since(c.PARRequired, old.PARRequiredAt, c.UpdatedAt),
+		DPOPRequiredAt: since(c.DPoPRequired, old.DPOPRequiredAt, c.UpdatedAt),
 	}
 	if p.ScopesOnRefresh != nil {
 		scope := p.ScopesOnRefresh.String()

@@ -37,7 +37,7 @@ func (d *DB) IssueCode(ctx context.Context, requestID string, code *oauth.Author
 		n, err := tx.InsertCode(ctx, queries.InsertCodeParams{
 			Hash: code.Hash, ClientID: code.ClientID, PersonID: code.PersonID, SessionID: code.SessionID, RedirectURI: code.RedirectURI,
 			Scope: code.Scope.String(), Resources: strings.Join(code.Resources, " "), Nonce: code.Nonce, CodeChallenge: code.CodeChallenge,
-			AuthTime: micros(code.AuthTime), ACR: code.ACR, AMR: strings.Join(code.AMR, " "), IP: code.IP, UserAgent: code.UserAgent,
+			AuthTime: micros(code.AuthTime), ACR: code.ACR, AMR: strings.Join(code.AMR, " "), IP: code.IP, UserAgent: code.UserAgent, DPOPKey: orNull(code.DPoPKey),
 			CreatedAt: createdAt, ExpiresAt: micros(code.ExpiresAt),
 		})
 		if err := oneRow(n, err, oauth.ErrConflict); err != nil {
@@ -79,7 +79,7 @@ func (d *DB) Code(ctx context.Context, hash []byte) (*oauth.AuthorizationCode, e
 			Scope: words(r.Scope), Resources: words(r.Resources), Nonce: r.Nonce, CodeChallenge: r.CodeChallenge,
 			Authentication: oauth.Authentication{AuthTime: instant(r.AuthTime), ACR: r.ACR, AMR: words(r.AMR)},
 			IP:             r.IP, UserAgent: r.UserAgent, CreatedAt: instant(r.CreatedAt), ExpiresAt: instant(r.ExpiresAt),
-			Tries: int(r.Tries), SpentAt: instantOrNil(r.SpentAt), GrantID: orEmpty(r.GrantID),
+			Tries: int(r.Tries), SpentAt: instantOrNil(r.SpentAt), DPoPKey: orEmpty(r.DPOPKey), GrantID: orEmpty(r.GrantID),
 		}
 		return err
 	})

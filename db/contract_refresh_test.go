@@ -51,6 +51,34 @@ func (w *world) changesOfState() map[string]func(*oauth.RefreshState) error {
 }
 
 var rotationRules = map[string]func(*world){
+	"a token is bound to a key once, and a rotation without one leaves it bound": func(w *world) {
+		s := w.grant(w.person(), w.client())
+		r := w.rotation(s)
+		r.Thumbprint = "key 1"
+		w.ok(w.RotateRefreshToken(w.Context(), r))
+		s = must(w.RefreshState(w.Context(), s.TokenID))
+		same(w.T, []string{s.Thumbprint, must(w.Grants(w.Context(), oauth.GrantFilter{ID: s.ID}))[0].Thumbprint, w.RecentRefreshState(s.TokenID).Thumbprint}, []string{"key 1", "key 1", "key 1"})
+		same(w.T, []uint32{s.BoundGeneration, w.RecentRefreshState(s.TokenID).BoundGeneration}, []uint32{1, 1})
+
+		r = w.rotation(s)
+		r.Thumbprint = "key 2"
+		w.want(w.RotateRefreshToken(w.Context(), r), oauth.ErrConflict)
+		w.want(w.TouchRefreshToken(w.Context(), r), oauth.ErrConflict)
+		w.ok(w.RotateRefreshToken(w.Context(), w.rotation(s)))
+		s = must(w.RefreshState(w.Context(), s.TokenID))
+		w.ok(w.TouchRefreshToken(w.Context(), w.rotation(s)))
+
+		same(w.T, must(w.RefreshState(w.Context(), s.TokenID)).Thumbprint, "key 1")
+	},
+	"of many keys for a token that does not rotate one binds it": func(w *world) {
+		s := w.grant(w.person(), w.client())
+		won := w.race(func(i int) error {
+			r := w.rotation(s)
+			r.Thumbprint = fmt.Sprint("key ", i)
+			return w.TouchRefreshToken(w.Context(), r)
+		}, oauth.ErrConflict)
+		same(w.T, won, 1)
+	},
 	"the next generation comes back as it was written": func(w *world) {
 		s := w.grant(w.person(), w.client())
 		w.now = w.now.Add(time.Hour)

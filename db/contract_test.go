@@ -144,7 +144,7 @@ func fullClient(id string) *oauth.Client {
 	return &oauth.Client{
 		ID: id, Name: "App " + id, AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://a.example/cb", "https://b.example/cb?x=y"},
 		GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken}, Scope: oauth.Scope{"openid", "read"},
-		Trusted: true, PKCEWaived: true, RedirectURIRequired: true, SecondFactor: true, PARRequired: true,
+		Trusted: true, PKCEWaived: true, RedirectURIRequired: true, SecondFactor: true, PARRequired: true, DPoPRequired: true,
 		Secret:    &oauth.ClientSecret{Hash: []byte("new"), Hint: "abcd", CreatedAt: start},
 		OldSecret: &oauth.ClientSecret{Hash: []byte("old"), Hint: "wxyz", CreatedAt: start.Add(-time.Hour), EndsAt: &ends},
 		Policy:    policy, CreatedAt: start, UpdatedAt: start,
@@ -157,7 +157,7 @@ func (w *world) newCode(o *oauth.Owner, c *oauth.Client) *oauth.AuthorizationCod
 	return &oauth.AuthorizationCode{
 		Hash: hash, ClientID: c.ID, PersonID: o.ID, SessionID: "session", RedirectURI: "https://a.example/cb?x=y",
 		Scope: oauth.Scope{"openid", "read"}, Resources: []string{"https://api.example/", "https://b.example/?q=1"}, Nonce: "n 1",
-		CodeChallenge:  "challenge",
+		CodeChallenge: "challenge", DPoPKey: "thumbprint",
 		Authentication: oauth.Authentication{AuthTime: w.now.Add(-time.Minute), ACR: "acr", AMR: []string{"pwd", "otp"}},
 		IP:             "192.0.2.1", UserAgent: "agent 1", CreatedAt: w.now, ExpiresAt: w.now.Add(oauth.CodeLifetime),
 	}

@@ -36,6 +36,9 @@ func (r *recentStates) rotated(by *oauth.Rotation) {
 	next.WindowKeyID, next.WindowEnd = by.WindowKeyID, by.WindowEnd
 	next.RotatedAt, next.IdleDeadline, next.LastUsedAt = stored(by.RotatedAt), stored(by.IdleDeadline), stored(by.UsedAt)
 	next.LastIP, next.LastUserAgent = by.IP, by.UserAgent
+	if next.Thumbprint == "" && by.Thumbprint != "" {
+		next.Thumbprint, next.BoundGeneration = by.Thumbprint, next.Generation
+	}
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -32,7 +32,8 @@ func (d *DB) RotateRefreshToken(ctx context.Context, r *oauth.Rotation) error {
 		GrantVersion: s.Version, PersonVersion: s.Owner.Version, ClientVersion: s.ClientVersion,
 		CurrentHash: r.CurrentHash, PreviousHash: r.PreviousHash, Nonce: r.Nonce, WindowKeyID: idOrNull(r.WindowKeyID),
 		WindowEnd: int64(r.WindowEnd), RotatedAt: micros(r.RotatedAt), IdleDeadline: micros(r.IdleDeadline),
-		LastUsedAt: micros(r.UsedAt), LastIP: r.IP, LastUserAgent: r.UserAgent, Ring: notNull(r.Ring),
+		LastUsedAt: micros(r.UsedAt), LastIP: r.IP, LastUserAgent: r.UserAgent, Thumbprint: orNull(r.Thumbprint),
+		BoundGeneration: boundGeneration(r.Thumbprint, s.Generation+r.Skipped+1), Ring: notNull(r.Ring),
 	}
 	err := d.writeToken(ctx, "rotate refresh token", func(tx *Tx) error {
 		n, err := tx.RotateRefreshToken(ctx, p)
@@ -57,7 +58,8 @@ func (d *DB) TouchRefreshToken(ctx context.Context, r *oauth.Rotation) error {
 		TokenID: s.TokenID[:], Generation: int64(s.Generation), Epoch: int64(s.Epoch),
 		NextGeneration: int64(s.Generation) + int64(r.Skipped), NextEpoch: int64(r.Epoch), CurrentHash: hash,
 		GrantVersion: s.Version, PersonVersion: s.Owner.Version, ClientVersion: s.ClientVersion,
-		IdleDeadline: micros(r.IdleDeadline), LastUsedAt: micros(r.UsedAt), LastIP: r.IP, LastUserAgent: r.UserAgent, Ring: notNull(r.Ring),
+		IdleDeadline: micros(r.IdleDeadline), LastUsedAt: micros(r.UsedAt), LastIP: r.IP, LastUserAgent: r.UserAgent, Thumbprint: orNull(r.Thumbprint),
+		BoundGeneration: boundGeneration(r.Thumbprint, s.Generation+r.Skipped), Ring: notNull(r.Ring),
 	}
 	defer d.states.forget(s.TokenID)
 	return d.writeToken(ctx, "touch refresh token", func(tx *Tx) error {
@@ -97,7 +99,7 @@ func (tx *Tx) insertRefreshToken(ctx context.Context, grantID string, s *oauth.R
 		CurrentHash: s.CurrentHash, PreviousHash: s.PreviousHash, Nonce: s.Nonce, WindowKeyID: idOrNull(s.WindowKeyID),
 		WindowEnd: int64(s.WindowEnd), RotatedAt: micros(s.RotatedAt), IdleDeadline: micros(s.IdleDeadline),
 		AbsoluteDeadline: micros(s.AbsoluteDeadline), LastUsedAt: micros(s.LastUsedAt), LastIP: s.LastIP,
-		LastUserAgent: s.LastUserAgent, Ring: notNull(s.Ring),
+		LastUserAgent: s.LastUserAgent, Thumbprint: orNull(s.Thumbprint), BoundGeneration: boundGeneration(s.Thumbprint, s.BoundGeneration), Ring: notNull(s.Ring),
 	})
 }
 
@@ -112,11 +114,20 @@ func refreshState(r queries.GrantState) *oauth.RefreshState {
 	s.WindowKeyID, s.WindowEnd = orZero(r.WindowKeyID), oauth.ServiceTime(orZero(r.WindowEnd))
 	s.RotatedAt, s.LastUsedAt = instant(orZero(r.RotatedAt)), instant(orZero(r.LastUsedAt))
 	s.IdleDeadline, s.AbsoluteDeadline = instant(orZero(r.IdleDeadline)), instant(orZero(r.AbsoluteDeadline))
-	s.LastIP, s.LastUserAgent = orEmpty(r.LastIP), orEmpty(r.LastUserAgent)
+	s.LastIP, s.LastUserAgent, s.Thumbprint = orEmpty(r.LastIP), orEmpty(r.LastUserAgent), orEmpty(r.Thumbprint)
+	s.BoundGeneration = uint32(orZero(r.BoundGeneration))
 	if len(r.Ring) > 0 {
 		s.Ring = r.Ring
 	}
 	return s
+}
+
+// boundGeneration is from which generation on a key binds; null without a key.
+func boundGeneration(thumbprint string, generation uint32) *int64 {
+	if thumbprint == "" {
+		return nil
+	}
+	return new(int64(generation))
 }
 
 func orZero(n *int64) int64 {

@@ -29,13 +29,13 @@ func TestWEB48SettingsAreSavedWithBeforeAndAfter(t *testing.T) {
 	s := newSite(t)
 	adm := s.admin(t)
 
-	a := adm.changeSettings("CB", adm.get("/admin/clients/CB/settings"), url.Values{"name": {"Renamed"}, "redirect_uris": {"https://app.test/cb\nhttps://app.test/new"}, "trusted": {"on"}, "require_par": {"on"}})
+	a := adm.changeSettings("CB", adm.get("/admin/clients/CB/settings"), url.Values{"name": {"Renamed"}, "redirect_uris": {"https://app.test/cb\nhttps://app.test/new"}, "trusted": {"on"}, "require_par": {"on"}, "dpop": {"on"}})
 
 	if page := adm.follow(a); !strings.Contains(page.body, "The settings are saved.") {
 		t.Errorf("no notice: %d", page.status)
 	}
 	c, e := s.client("CB"), s.clientEvent("CB")
-	if c.Name != "Renamed" || len(c.RedirectURIs) != 2 || !c.Trusted || c.PKCEWaived || !c.PARRequired {
+	if c.Name != "Renamed" || len(c.RedirectURIs) != 2 || !c.Trusted || c.PKCEWaived || !c.PARRequired || !c.DPoPRequired {
 		t.Errorf("saved %+v", c)
 	}
 	changes, _ := audit.Changes(e.Detail)
@@ -43,7 +43,7 @@ func TestWEB48SettingsAreSavedWithBeforeAndAfter(t *testing.T) {
 	for _, ch := range changes {
 		got[ch.Key] = [2]string{ch.Before, ch.After}
 	}
-	if len(got) != 4 || got["require_par"] != [2]string{"no", "yes"} || got["name"] != [2]string{"Client CB", "Renamed"} || got["redirect_uris"] != [2]string{"", "https://app.test/new"} || got["trusted"] != [2]string{"no", "yes"} {
+	if len(got) != 5 || got["dpop"] != [2]string{"no", "yes"} || got["require_par"] != [2]string{"no", "yes"} || got["name"] != [2]string{"Client CB", "Renamed"} || got["redirect_uris"] != [2]string{"", "https://app.test/new"} || got["trusted"] != [2]string{"no", "yes"} {
 		t.Errorf("the log says %s", e.Detail)
 	}
 }

@@ -101,7 +101,7 @@ func checkPolicy(t *view.Text, p oauth.Policy, c *oauth.Client, errors map[strin
 		"access_token_format": func() { p.AccessTokenFormat = good.AccessTokenFormat }, "id_token_alg": func() { p.IDTokenAlg = good.IDTokenAlg },
 	}
 	for range len(mend) {
-		err := p.Validate(c.AuthMethod)
+		err := p.Validate(c.AuthMethod, c.DPoPRequired)
 		if err == nil {
 			return
 		}

@@ -150,6 +150,13 @@ func grantFacts(t *view.Text, g *oneGrant) []view.RefusalFact {
 		if s.LastIP != "" {
 			facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.last_ip"), Value: s.LastIP, Code: true})
 		}
+		if s.Thumbprint != "" {
+			name := t.T("admin.grant.fact.key")
+			if g.client != nil && !g.client.Public() {
+				name = t.T("admin.grant.fact.first_key")
+			}
+			facts = append(facts, view.RefusalFact{Name: name, Value: s.Thumbprint, Code: true})
+		}
 		if s.RevokedAt == nil {
 			facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.idle"), At: s.IdleDeadline})
 		}

@@ -79,7 +79,7 @@ func requirementsBR(t *testing.T) {
 		token := s.grant("CB", "openid").text(t, "access_token")
 		for _, headers := range [][]string{
 			{"Authorization", basic(token, "x")}, {"Authorization", basic("alice@example.com", token)}, {"Authorization", basic("x-access-token", token)}, {"Cookie", "access_token=" + token}, {"Cookie", "__Host-regrant_session=" + token},
-			{"Authorization", "Token " + token}, {"Authorization", "DPoP " + token}, {"Authorization", token}, {"X-Access-Token", token},
+			{"Authorization", "Token " + token}, {"Authorization", token}, {"X-Access-Token", token},
 		} {
 			wantBearer(t, s.fetch("GET", s.issuer+"/userinfo", headers...), http.StatusUnauthorized, "")
 		}

@@ -53,7 +53,7 @@ func (s *Server) shared(methods string, next http.Handler) http.Handler {
 		}
 		if allowed {
 			w.Header().Set("Access-Control-Allow-Origin", origin)
-			w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id")
+			w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id, DPoP-Nonce")
 		}
 		if r.Method == http.MethodOptions {
 			preflight(w, r, allowed, methods)
@@ -79,7 +79,7 @@ func preflight(w http.ResponseWriter, r *http.Request, allowed bool, methods str
 	if allowed {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, MCP-Protocol-Version")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, DPoP, MCP-Protocol-Version")
 		h.Set("Access-Control-Max-Age", "600")
 		h.Add("Vary", "Access-Control-Request-Method")
 	}

@@ -91,7 +91,7 @@ func requirementsMETA(t *testing.T) {
 	all.rule(t, "META-04 META-05 META-07 what is required stands there, and what defaults wrongly is said", func(t *testing.T, s *site) {
 		m := s.document()
 		for _, member := range []string{"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "response_types_supported", "subject_types_supported", "id_token_signing_alg_values_supported", "grant_types_supported", "response_modes_supported",
-			"token_endpoint_auth_methods_supported", "revocation_endpoint_auth_methods_supported", "introspection_endpoint_auth_methods_supported", "revocation_endpoint", "introspection_endpoint", "userinfo_endpoint", "scopes_supported", "pushed_authorization_request_endpoint"} {
+			"token_endpoint_auth_methods_supported", "revocation_endpoint_auth_methods_supported", "introspection_endpoint_auth_methods_supported", "revocation_endpoint", "introspection_endpoint", "userinfo_endpoint", "scopes_supported", "pushed_authorization_request_endpoint", "dpop_signing_alg_values_supported"} {
 			if m[member] == nil {
 				t.Errorf("%s is missing", member)
 			}
@@ -111,7 +111,7 @@ func requirementsMETA(t *testing.T) {
 			token_endpoint_auth_methods_supported token_endpoint_auth_signing_alg_values_supported service_documentation ui_locales_supported op_policy_uri op_tos_uri revocation_endpoint revocation_endpoint_auth_methods_supported
 			introspection_endpoint introspection_endpoint_auth_methods_supported code_challenge_methods_supported userinfo_endpoint acr_values_supported subject_types_supported id_token_signing_alg_values_supported
 			display_values_supported claim_types_supported claims_supported claims_locales_supported claims_parameter_supported request_parameter_supported request_uri_parameter_supported require_request_uri_registration
-			authorization_response_iss_parameter_supported prompt_values_supported pushed_authorization_request_endpoint require_pushed_authorization_requests`)
+			authorization_response_iss_parameter_supported prompt_values_supported pushed_authorization_request_endpoint require_pushed_authorization_requests dpop_signing_alg_values_supported`)
 		for member, value := range s.document() {
 			if !slices.Contains(registered, member) {
 				t.Errorf("%s is not registered for servers of this kind", member)

@@ -50,27 +50,40 @@ func (s *Server) writeOAuthErrorStatus(w http.ResponseWriter, r *http.Request, s
 	if e.Code == oauth.InvalidClient {
 		w.Header().Set("WWW-Authenticate", `Basic realm="regrant"`)
 	}
+	if e.Code == oauth.UseDPoPNonce || e.Code == oauth.InvalidDPoPProof {
+		w.Header().Set(nonceHeader, s.oauth.DPoPNonce())
+	}
 	s.logError(r, status, e)
 	s.counters.refused(e.Code)
 	writeJSON(w, status, oauthError{e.Code, e.Description})
 }
 
-// writeBearerError answers a resource request, RFC 6750 §3: without credentials there is nothing to call wrong.
+// writeBearerError answers a resource request, RFC 6750 §3 and RFC 9449 §7.1: without credentials there is nothing to call wrong. What
+// came by the scheme DPoP, or should have, hears of that scheme.
 func (s *Server) writeBearerError(w http.ResponseWriter, r *http.Request, err error) {
 	e := oauth.AsError(err)
-	challenge := `Bearer realm="regrant"`
-	switch {
-	case errors.Is(err, errNoToken):
-		w.Header().Set("WWW-Authenticate", challenge)
+	challenge, proof := `Bearer realm="regrant"`, `DPoP algs="`+strings.Join(oauth.DPoPAlgorithms(), " ")+`"`
+	if errors.Is(err, errNoToken) {
+		w.Header()["Www-Authenticate"] = []string{challenge, proof}
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusUnauthorized)
 		return
+	}
+	byProof := e.Code == oauth.InvalidDPoPProof || e.Code == oauth.UseDPoPNonce
+	if scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); byProof || strings.EqualFold(scheme, dpopScheme) || oauth.AboutKey(err) {
+		challenge = proof
+	}
+	status := statusOf(e)
+	switch {
+	case byProof:
+		status = http.StatusUnauthorized
+		fallthrough
 	case e.Code == oauth.InvalidToken, e.Code == oauth.InvalidRequest:
 		w.Header().Set("WWW-Authenticate", challenge+`, error="`+string(e.Code)+`", error_description="`+e.Description+`"`)
 	case e.Code == oauth.InsufficientScope:
 		w.Header().Set("WWW-Authenticate", challenge+`, error="insufficient_scope", error_description="`+e.Description+`", scope="openid"`)
 	}
-	s.writeOAuthErrorStatus(w, r, statusOf(e), e)
+	s.writeOAuthErrorStatus(w, r, status, e)
 }
 
 // logError tells the operator what the caller does not hear. A fault is an error, also where the answer is a redirection; a
@@ -119,21 +132,36 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 
 var errNoToken = errors.New("no access token in the request")
 
-// bearerToken finds the access token of a request, RFC 6750 §2: header or form body, one way only, never the query.
-func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
+// The names of RFC 9449, as net/http spells header fields.
+const (
+	dpopHeader  = "Dpop"
+	nonceHeader = "Dpop-Nonce"
+	dpopScheme  = "DPoP"
+)
+
+// offerNonce gives whoever came with a proof the nonce for the next one, RFC 9449 §8.2.
+func (s *Server) offerNonce(w http.ResponseWriter, r *http.Request) {
+	if r.Header[dpopHeader] != nil {
+		w.Header().Set(nonceHeader, s.oauth.DPoPNonce())
+	}
+}
+
+// accessToken finds the access token of a request, RFC 6750 §2 and RFC 9449 §7.1: header or form body, one way only, never the query.
+func accessToken(w http.ResponseWriter, r *http.Request) (p oauth.Presented, err error) {
 	invalid := &oauth.Error{Code: oauth.InvalidRequest, Description: "The request is malformed."}
 	var tokens []string
 	for _, header := range r.Header.Values("Authorization") {
 		scheme, token, _ := strings.Cut(header, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return "", errNoToken
+		p.DPoP = strings.EqualFold(scheme, dpopScheme)
+		if !p.DPoP && !strings.EqualFold(scheme, "Bearer") {
+			return p, errNoToken
 		}
 		tokens = append(tokens, strings.TrimSpace(token))
 	}
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method == http.MethodPost && media == "application/x-www-form-urlencoded" {
 		form, bad := readForm(w, r)
 		if bad != nil {
-			return "", invalid
+			return p, invalid
 		}
 		if token := form.Get("access_token"); token != "" {
 			tokens = append(tokens, token)
@@ -141,9 +169,10 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	}
 	switch {
 	case len(tokens) == 0:
-		return "", errNoToken
+		return p, errNoToken
 	case len(tokens) > 1 || tokens[0] == "":
-		return "", invalid
+		return p, invalid
 	}
-	return tokens[0], nil
+	p.Token, p.Method, p.Proofs = tokens[0], r.Method, r.Header[dpopHeader]
+	return p, nil
 }

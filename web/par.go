@@ -20,7 +20,7 @@ func (s *Server) par(w http.ResponseWriter, r *http.Request) {
 			form.Del(name)
 		}
 		err = s.guarded(credentials, r, func() (err error) {
-			response, err = s.oauth.PushAuthorizationRequest(r.Context(), credentials, form, originOf(r))
+			response, err = s.oauth.PushAuthorizationRequest(r.Context(), credentials, form, r.Header[dpopHeader], originOf(r))
 			return err
 		})
 	}
@@ -28,5 +28,6 @@ func (s *Server) par(w http.ResponseWriter, r *http.Request) {
 		s.writeOAuthError(w, r, err)
 		return
 	}
+	s.offerNonce(w, r)
 	writeJSON(w, http.StatusCreated, response)
 }

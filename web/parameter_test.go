@@ -110,14 +110,14 @@ func originRules(t *testing.T, all sites) {
 	}
 	allowed := func(a answer) string { return a.header.Get("Access-Control-Allow-Origin") }
 	check := func(t *testing.T, s *site, good []string, bad []string) {
-		for _, path := range []string{"/token", "/revoke", "/userinfo"} {
+		for _, path := range []string{"/token", "/par", "/revoke", "/userinfo"} {
 			for _, origin := range good {
 				a := preflight(s, path, origin)
-				if a.status != http.StatusNoContent || allowed(a) != origin || !strings.Contains(a.header.Get("Access-Control-Allow-Headers"), "Authorization") {
+				if a.status != http.StatusNoContent || allowed(a) != origin || !strings.Contains(a.header.Get("Access-Control-Allow-Headers"), "Authorization, Content-Type, Accept, DPoP") {
 					t.Errorf("preflight of %s from %s: %d %v", path, origin, a.status, a.header)
 				}
 				a = s.postBody(path, "", "Origin", origin)
-				if allowed(a) != origin || !strings.Contains(strings.Join(a.header.Values("Vary"), ","), "Origin") {
+				if !strings.Contains(a.header.Get("Access-Control-Expose-Headers"), "DPoP-Nonce") || allowed(a) != origin || !strings.Contains(strings.Join(a.header.Values("Vary"), ","), "Origin") {
 					t.Errorf("%s from %s: %d %v", path, origin, a.status, a.header)
 				}
 				if a.header.Get("Access-Control-Allow-Credentials") != "" {

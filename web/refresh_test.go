@@ -214,7 +214,7 @@ func wireRules(rule ruleFunc) {
 		wantError(t, g.use(0), "invalid_grant")
 		g.revoked(oauth.RevokedReuse)
 		p, _ := oauth.PolicyOf(oauth.PresetStandard)
-		if p.Grace = 61 * time.Second; p.Validate(oauth.AuthBasic) == nil {
+		if p.Grace = 61 * time.Second; p.Validate(oauth.AuthBasic, false) == nil {
 			t.Error("a window of 61 s is allowed")
 		}
 	})

@@ -22,6 +22,7 @@ func TestRequirements(t *testing.T) {
 	requirementsAZ(t)
 	requirementsAuthorizationAnswers(t)
 	requirementsPAR(t)
+	requirementsDP(t)
 	requirementsConsent(t)
 	requirementsTK(t)
 	requirementsCA(t)

@@ -20,7 +20,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 			response, err = s.oauth.Token(r.Context(), oauth.TokenRequest{
 				Client: credentials, GrantType: form.Get("grant_type"), Code: form.Get("code"), RedirectURI: form.Get("redirect_uri"),
 				CodeVerifier: form.Get("code_verifier"), RefreshToken: form.Get("refresh_token"), Scope: form.Get("scope"), Resources: form["resource"],
-				By: originOf(r),
+				Proofs: r.Header[dpopHeader], By: originOf(r),
 			})
 			return err
 		})
@@ -29,6 +29,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		s.writeOAuthError(w, r, err)
 		return
 	}
+	s.offerNonce(w, r)
 	writeJSON(w, http.StatusOK, response)
 }
 
@@ -77,15 +78,16 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 
 // userinfo is the userinfo endpoint, OpenID Connect Core §5.3.
 func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) {
-	token, err := bearerToken(w, r)
+	presented, err := accessToken(w, r)
 	if err != nil {
 		s.writeBearerError(w, r, err)
 		return
 	}
-	info, err := s.oauth.UserInfo(r.Context(), token, originOf(r))
+	info, err := s.oauth.UserInfo(r.Context(), presented, originOf(r))
 	if err != nil {
 		s.writeBearerError(w, r, err)
 		return
 	}
+	s.offerNonce(w, r)
 	writeJSON(w, http.StatusOK, info)
 }

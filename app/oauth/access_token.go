@@ -31,8 +31,10 @@ type AccessToken struct {
 	AuthTime *jwt.NumericDate `json:"auth_time,omitempty"`
 	ACR      string           `json:"acr,omitempty"`
 	AMR      []string         `json:"amr,omitempty"`
-	Groups   []string         `json:"groups,omitzero"`    // RFC 9068 §2.2.3.1; nil: the scope does not ask for it
-	GrantID  string           `json:"grant_id,omitempty"` // absent: the client acts for itself, RFC 6749 §4.4
+	Groups   []string         `json:"groups,omitzero"` // RFC 9068 §2.2.3.1; nil: the scope does not ask for it
+	// Confirmation is nil for a bearer token.
+	Confirmation *Confirmation `json:"cnf,omitempty"`
+	GrantID      string        `json:"grant_id,omitempty"` // absent: the client acts for itself, RFC 6749 §4.4
 }
 
 // mint makes an access token for a grant, or for the client itself when g is nil.
@@ -41,6 +43,7 @@ func (s *Server) mint(c *Client, g *Grant, t target, now time.Time) (token strin
 		Issuer: s.issuer, Subject: c.ID, Audience: t.audience, ClientID: c.ID, Scope: t.scope.String(), ID: rand.Text(),
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(c.Policy.AccessTokenLifetime)),
 	}
+	claims.Confirmation = confirmation(t.jkt)
 	if g != nil {
 		claims.Subject, claims.GrantID = g.PersonID, g.ID
 		claims.AuthTime, claims.ACR, claims.AMR = jwt.NewNumericDate(g.AuthTime), g.ACR, g.AMR

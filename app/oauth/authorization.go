@@ -341,7 +341,7 @@ func (s *Server) issueCode(ctx context.Context, client *Client, r *Authorization
 	authentication.ACR = r.toldACR(who.ACR)
 	code := &AuthorizationCode{
 		Hash: hash, ClientID: client.ID, PersonID: who.PersonID, SessionID: who.SessionID, RedirectURI: r.RedirectURI, Scope: scope, Resources: r.Resources,
-		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, Pushed: r.Pushed, Authentication: authentication,
+		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, DPoPKey: r.DPoPKey, Pushed: r.Pushed, Authentication: authentication,
 		IP: by.IP, UserAgent: by.UserAgent, CreatedAt: now.Wall, ExpiresAt: now.Deadline.Add(CodeLifetime),
 	}
 	requestID := ""

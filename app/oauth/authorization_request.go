@@ -43,6 +43,7 @@ type Parameters struct {
 	Resources       []string
 	Nonce           string
 	CodeChallenge   string
+	DPoPKey         string // dpop_jkt: the code is for the holder of this key alone
 	PromptNone      bool
 	PromptLogin     bool
 	PromptConsent   bool
@@ -130,6 +131,9 @@ func (s *Server) readParameters(q url.Values, client *Client, redirectURI string
 	p.CodeChallenge = q.Get("code_challenge")
 	if err := checkChallenge(p.CodeChallenge, q.Get("code_challenge_method"), client.PKCEWaived); err != nil {
 		return p, err
+	}
+	if p.DPoPKey = q.Get("dpop_jkt"); p.DPoPKey != "" && !validThumbprint(p.DPoPKey) {
+		return p, refuse(InvalidRequest, "The dpop_jkt is not a thumbprint by SHA-256.")
 	}
 	if p.Nonce = q.Get("nonce"); len(p.Nonce) > 1000 {
 		return p, refuse(InvalidRequest, "The nonce is longer than 1000 characters.")

@@ -40,6 +40,7 @@ type Client struct {
 	RedirectURIRequired bool  // OAuth 2.0 behaviour at the token endpoint, RFC 6749 §4.1.3
 	SecondFactor        bool  // people show two factors before an authorization goes on
 	PARRequired         bool  // it must push its authorization requests, RFC 9126 §6
+	DPoPRequired        bool  // its access tokens are bound to its key, RFC 9449 §5.2
 	Secret              *ClientSecret
 	OldSecret           *ClientSecret // the one before, until it ends
 	Policy              Policy
@@ -112,7 +113,7 @@ func (c *Client) Validate() error {
 	if c.Secret == nil && !c.Public() {
 		return bad("token_endpoint_auth_method: %s needs a secret", c.AuthMethod)
 	}
-	return c.Policy.Validate(c.AuthMethod)
+	return c.Policy.Validate(c.AuthMethod, c.DPoPRequired)
 }
 
 // validClientID keeps a client_id within RFC 6749 Appendix A.1 and apart from what a person's subject identifier looks

@@ -30,5 +30,6 @@ func (s *Server) clientCredentials(client *Client, r *TokenRequest) (*TokenRespo
 	if err != nil {
 		return nil, err
 	}
+	t.jkt = r.jkt
 	return s.issue(client, nil, t, "", s.clock.Now().Wall)
 }

@@ -81,6 +81,9 @@ func NewClock(source TimeSource, state ClockState, lastEnd ServiceTime) (c *Cloc
 	return c, max(ahead, 0)
 }
 
+// monotonic is the time since some moment of this process.
+func (c *Clock) monotonic() time.Duration { return c.source.Monotonic() }
+
 // Now reads the clock.
 func (c *Clock) Now() Instant {
 	c.mu.Lock()

@@ -25,6 +25,7 @@ type AuthorizationCode struct {
 	Resources     []string
 	Nonce         string
 	CodeChallenge string // empty: PKCE was waived
+	DPoPKey       string // thumbprint of the only key that may redeem it, RFC 9449 §10; "": any
 	Pushed        []byte // the hash of the pushed request that it completes, nil for none; not kept
 	Authentication
 	IP        string

@@ -72,6 +72,13 @@ func (s *Server) redeemKnown(ctx context.Context, client *Client, code *Authoriz
 // provesCode checks that the request comes from where the code went: redirect URI and PKCE. Failures are counted, so that
 // a verifier cannot be guessed.
 func (s *Server) provesCode(ctx context.Context, client *Client, code *AuthorizationCode, r *TokenRequest) error {
+	// The key comes first: who has the code but not the key can neither use up its tries nor end what was issued for it.
+	switch {
+	case code.DPoPKey != "" && r.jkt == "":
+		return errUnproven("The code is bound to a key, and the request has no DPoP proof.")
+	case code.DPoPKey != "" && r.jkt != code.DPoPKey:
+		return errCode(RuleCodeKey, "code bound to another key")
+	}
 	if code.Tries >= maxCodeTries {
 		return errCode(RuleCodeTries, "too many tries")
 	}
@@ -122,6 +129,7 @@ func (s *Server) redeem(ctx context.Context, client *Client, owner *Owner, code 
 	if t.groups, err = s.groupsClaim(ctx, owner.ID, t.scope); err != nil {
 		return nil, err
 	}
+	t.jkt = r.jkt
 	response, err := s.issue(client, &g, t, code.Nonce, now.Wall)
 	if err != nil {
 		return nil, err
@@ -166,7 +174,7 @@ func (s *Server) firstRefreshToken(c *Client, g *Grant, r *TokenRequest, now Ins
 	return token, &RefreshState{
 		TokenID: token.id, Epoch: s.epoch, CurrentHash: token.hash(), RotatedAt: now.Wall,
 		IdleDeadline: now.Deadline.Add(c.Policy.Idle), AbsoluteDeadline: g.EndsAt,
-		LastUsedAt: now.Wall, LastIP: r.By.IP, LastUserAgent: r.By.UserAgent,
+		LastUsedAt: now.Wall, LastIP: r.By.IP, LastUserAgent: r.By.UserAgent, Thumbprint: r.jkt,
 	}
 }
 

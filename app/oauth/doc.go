@@ -16,6 +16,9 @@
 // parties hold it, which ends the grant. window.go keeps the time in which a repetition is honest, clock.go the time that a
 // crash or a wrong clock cannot move, behind.go what is counted and may be lost.
 //
+// A client may prove with each request that it holds a key (dpop.go, dpop_nonce.go); its tokens are bound to that key then, and a copy
+// of them is worth nothing.
+//
 // [Server.Introspect], [Server.UserInfo] and [Server.Revoke] are what resource servers and clients ask about the tokens that they
 // have. [Metadata] says what this server can do.
 //
@@ -76,6 +79,7 @@
 //	RFC 7636 §4.1                        pkce.go
 //	RFC 7636 §4.2                        pkce.go
 //	RFC 7636 §4.6                        pkce.go
+//	RFC 7638 §3                          dpop.go
 //	RFC 7662 §2.2                        introspection.go
 //	RFC 8252 §7                          redirect_uri.go
 //	RFC 8252 §7.3                        redirect_uri.go
@@ -96,6 +100,19 @@
 //	RFC 9126 §5                          pushed_request.go, server.go
 //	RFC 9126 §6                          client.go, pushed_request.go
 //	RFC 9207 §2                          error.go
+//	RFC 9449 §4.2                        dpop.go
+//	RFC 9449 §4.3                        dpop.go
+//	RFC 9449 §5                          dpop.go, grant.go
+//	RFC 9449 §5.2                        client.go, dpop.go
+//	RFC 9449 §6.1                        dpop.go
+//	RFC 9449 §7.1                        userinfo.go
+//	RFC 9449 §7.2                        userinfo.go
+//	RFC 9449 §8                          dpop.go, dpop_nonce.go
+//	RFC 9449 §8.2                        dpop_nonce.go
+//	RFC 9449 §10                         code.go, dpop.go
+//	RFC 9449 §10.1                       pushed_request.go
+//	RFC 9449 §11.1                       dpop.go, dpop_nonce.go
+//	RFC 9449 §12.2                       error.go
 //	RFC 9700 §2                          client.go
 //	RFC 9700 §2.1.1                      client.go, pkce.go
 //	RFC 9700 §2.6                        redirect_uri.go

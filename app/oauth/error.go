@@ -9,7 +9,7 @@ import (
 )
 
 // Code is a registered error code: RFC 6749 §4.1.2.1, RFC 6749 §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8707 §2,
-// OpenID Connect Core §3.1.2.6.
+// RFC 9449 §12.2, OpenID Connect Core §3.1.2.6.
 type Code string
 
 // The error codes that travel to clients.
@@ -34,6 +34,8 @@ const (
 	UnmetAuthentication      Code = "unmet_authentication_requirements"
 	InvalidToken             Code = "invalid_token"
 	InsufficientScope        Code = "insufficient_scope"
+	InvalidDPoPProof         Code = "invalid_dpop_proof"
+	UseDPoPNonce             Code = "use_dpop_nonce"
 	InvalidRedirectURI       Code = "invalid_redirect_uri"
 	InvalidClientMetadata    Code = "invalid_client_metadata"
 )
@@ -43,7 +45,7 @@ func Codes() []Code {
 	return []Code{
 		InvalidRequest, InvalidClient, InvalidGrant, UnauthorizedClient, UnsupportedGrantType, UnsupportedResponseType, UnsupportedTokenType,
 		InvalidScope, InvalidTarget, AccessDenied, ServerError, TemporarilyUnavailable, LoginRequired, ConsentRequired, RequestNotSupported,
-		RequestURINotSupported, RegistrationNotSupported, UnmetAuthentication, InvalidToken, InsufficientScope, InvalidRedirectURI,
+		RequestURINotSupported, RegistrationNotSupported, UnmetAuthentication, InvalidToken, InsufficientScope, InvalidDPoPProof, UseDPoPNonce, InvalidRedirectURI,
 		InvalidClientMetadata,
 	}
 }

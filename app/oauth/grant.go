@@ -106,6 +106,8 @@ type RefreshState struct {
 	LastUsedAt       time.Time
 	LastIP           string
 	LastUserAgent    string
+	Thumbprint       string // of the key that it is bound to, RFC 9449 §5; of a client that authenticates the first one; "": none
+	BoundGeneration  uint32 // the first one that is; those before were issued to whoever bore them
 	Ring             Ring
 }
 

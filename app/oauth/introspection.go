@@ -28,6 +28,8 @@ type Introspection struct {
 	AMR       []string         `json:"amr,omitempty"`
 	Groups    []string         `json:"groups,omitzero"`
 	GrantID   string           `json:"grant_id,omitempty"`
+	// Confirmation is nil for a bearer token.
+	Confirmation *Confirmation `json:"cnf,omitempty"`
 }
 
 // Introspect answers an introspection request. Only clients that authenticate may ask: a resource server about access
@@ -63,9 +65,9 @@ func (s *Server) introspect(ctx context.Context, client *Client, token string) (
 		return &Introspection{}, err
 	}
 	return &Introspection{
-		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, TokenType: "Bearer", Subject: claims.Subject, Audience: claims.Audience,
+		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, TokenType: tokenType(claims.Confirmation), Subject: claims.Subject, Audience: claims.Audience,
 		Issuer: claims.Issuer, Expiry: claims.Expiry, IssuedAt: claims.IssuedAt, ID: claims.ID, AuthTime: claims.AuthTime, ACR: claims.ACR, AMR: claims.AMR,
-		Groups: claims.Groups, GrantID: claims.GrantID,
+		Groups: claims.Groups, GrantID: claims.GrantID, Confirmation: claims.Confirmation,
 	}, nil
 }
 
@@ -149,6 +151,6 @@ func (s *Server) introspectRefreshToken(ctx context.Context, client *Client, raw
 	return &Introspection{
 		Active: true, Scope: state.Scope.String(), ClientID: client.ID, TokenType: "refresh_token", Subject: state.PersonID, Audience: jwt.Audience{s.issuer},
 		Issuer: s.issuer, Expiry: jwt.NewNumericDate(earlier(state.IdleDeadline, state.AbsoluteDeadline)), IssuedAt: jwt.NewNumericDate(token.issuedAt),
-		AuthTime: jwt.NewNumericDate(state.AuthTime), ACR: state.ACR, AMR: state.AMR, GrantID: state.ID,
+		AuthTime: jwt.NewNumericDate(state.AuthTime), ACR: state.ACR, AMR: state.AMR, GrantID: state.ID, Confirmation: confirmation(state.Thumbprint),
 	}, nil
 }

@@ -36,6 +36,7 @@ type Metadata struct {
 	ClaimsParameterSupported      bool     `json:"claims_parameter_supported"`
 	RequestParameterSupported     bool     `json:"request_parameter_supported"`
 	RequestURIParameterSupported  bool     `json:"request_uri_parameter_supported"`
+	DPoPAlgorithms                []string `json:"dpop_signing_alg_values_supported"`
 	PARRequired                   bool     `json:"require_pushed_authorization_requests"`
 	AuthorizationResponseIssuerID bool     `json:"authorization_response_iss_parameter_supported"`
 }
@@ -66,6 +67,7 @@ func (s *Server) Metadata() *Metadata {
 		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query"}, GrantTypesSupported: grantTypes,
 		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgs: []string{AlgRS256, AlgES256},
 		TokenEndpointAuthMethods: withPublic, RevocationAuthMethods: withPublic, IntrospectionAuthMethods: secret,
+		DPoPAlgorithms:       DPoPAlgorithms(),
 		CodeChallengeMethods: []string{"S256"}, ACRValuesSupported: []string{ACRSingleFactor, ACRTwoFactors}, PromptValuesSupported: []string{"none", "login", "consent", "select_account"},
 		ClaimsSupported:     []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "name", "email", "email_verified", "groups"},
 		ClaimTypesSupported: []string{"normal"}, UILocalesSupported: []string{"en", "de"},

@@ -93,8 +93,9 @@ func PolicyOf(preset Preset) (Policy, bool) {
 	return p, true
 }
 
-// Validate refuses a policy that contradicts itself or passes a bound, naming the setting as the command line does.
-func (p Policy) Validate(authMethod AuthMethod) error {
+// Validate refuses a policy that contradicts itself or passes a bound, naming the setting as the command line does. bound says
+// that the client's tokens are bound to a key.
+func (p Policy) Validate(authMethod AuthMethod, bound bool) error {
 	bad := func(format string, args ...any) error {
 		return refuse(InvalidClientMetadata, fmt.Sprintf(format, args...))
 	}
@@ -104,8 +105,8 @@ func (p Policy) Validate(authMethod AuthMethod) error {
 	switch {
 	case p.Refresh != RefreshAlways && p.Refresh != RefreshOffline:
 		return bad("refresh: must be always or offline_access")
-	case p.RotationOff && authMethod == AuthNone:
-		return bad("no-rotation: a public client's refresh token must rotate (RFC 9700 section 4.14.2)")
+	case p.RotationOff && authMethod == AuthNone && !bound:
+		return bad("no-rotation: a public client's refresh token must rotate, or be bound to a key by DPoP (RFC 9700 section 4.14.2)")
 	case p.Grace < 0 || p.Grace > MaxGrace:
 		return bad("grace: must be from 0s to %s", MaxGrace)
 	case p.Idle < time.Second || p.Idle > maxLifetime:

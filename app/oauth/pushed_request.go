@@ -44,22 +44,25 @@ type PushedResponse struct {
 }
 
 // PushAuthorizationRequest takes an authorization request ahead of the browser, RFC 9126 §2.1. All that the authorization endpoint
-// would refuse is refused here. form holds no credentials.
-func (s *Server) PushAuthorizationRequest(ctx context.Context, credentials ClientCredentials, form url.Values, by audit.Origin) (*PushedResponse, error) {
+// would refuse is refused here. form holds no credentials; proofs are the DPoP header fields.
+func (s *Server) PushAuthorizationRequest(ctx context.Context, credentials ClientCredentials, form url.Values, proofs []string, by audit.Origin) (*PushedResponse, error) {
 	client, err := s.AuthenticateClient(ctx, credentials, by)
 	var response *PushedResponse
 	if err == nil {
-		response, err = s.push(ctx, client, form, by)
+		response, err = s.push(ctx, client, form, proofs, by)
 	}
 	return response, s.remember(PathPAR, client, by, err)
 }
 
-func (s *Server) push(ctx context.Context, client *Client, form url.Values, by audit.Origin) (*PushedResponse, error) {
+func (s *Server) push(ctx context.Context, client *Client, form url.Values, proofs []string, by audit.Origin) (*PushedResponse, error) {
 	if client.DisabledAt != nil {
 		return nil, because(RuleClientDisabled, refuse(UnauthorizedClient, "The client is disabled."))
 	}
 	if form.Get("request_uri") != "" {
 		return nil, refuse(InvalidRequest, "A pushed request must not have a request_uri.")
+	}
+	if err := s.bindPushed(form, proofs); err != nil {
+		return nil, err
 	}
 	form.Set("client_id", client.ID)
 	_, redirectURI, err := provenClient(form, func(string) (*Client, error) { return client, nil })
@@ -87,6 +90,19 @@ func (s *Server) push(ctx context.Context, client *Client, form url.Values, by a
 		return nil, fault("push authorization request", err)
 	}
 	return &PushedResponse{RequestURI: requestURIPrefix + reference, ExpiresIn: int64(pushedRequestLifetime / time.Second)}, nil
+}
+
+// bindPushed binds the code to the key of the proof that a push comes with, as dpop_jkt does: RFC 9449 §10.1.
+func (s *Server) bindPushed(form url.Values, proofs []string) error {
+	jkt, err := s.prove(proofOf{headers: proofs, method: "POST", path: PathPAR})
+	if err != nil || jkt == "" {
+		return err
+	}
+	if named := form.Get("dpop_jkt"); named != "" && named != jkt {
+		return refuse(InvalidRequest, "The dpop_jkt is not the thumbprint of the key of the DPoP proof.")
+	}
+	form.Set("dpop_jkt", jkt)
+	return nil
 }
 
 // pushed gives the parameters of the request that the browser refers to, and the request; for a plain request q itself and nil. What

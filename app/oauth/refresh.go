@@ -59,7 +59,7 @@ func (s *Server) surelyRotates(c *Client, state *RefreshState, t *refreshToken, 
 	switch {
 	case state.ClientID != c.ID, state.ClientVersion != c.Version, c.Policy.RotationOff, c.Restricted, state.lostOffline(c):
 		return false
-	case state.hasEnded(now), state.judge(t, c.Policy, now, s.epoch) != verdictCurrent:
+	case state.hasEnded(now), state.judge(t, c.Policy, now, s.epoch) != verdictCurrent, state.unproven(c, r):
 		return false
 	}
 	_, err := s.targetWithin(c, state, r)
@@ -68,6 +68,9 @@ func (s *Server) surelyRotates(c *Client, state *RefreshState, t *refreshToken, 
 
 // refreshGenuine decides on a token that is this server's and its presenter's.
 func (s *Server) refreshGenuine(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) (*TokenResponse, error) {
+	if state.unproven(client, r) && !state.unboundReuse(token, client.Policy, now, s.epoch) {
+		return nil, s.constrained(state, token, r, now)
+	}
 	if rule, why := state.ended(now); why != "" {
 		return nil, s.refused(state, token, r, now, rule, why)
 	}
@@ -195,7 +198,7 @@ func (s *Server) rotate(ctx context.Context, client *Client, state *RefreshState
 func (s *Server) nextGeneration(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) (*refreshToken, *Rotation, error) {
 	rotation := &Rotation{
 		Read: state, Epoch: s.epoch, Skipped: token.generation - state.Generation, PreviousHash: token.hash(), RotatedAt: now.Wall, IdleDeadline: now.Deadline.Add(client.Policy.Idle),
-		UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent, Nonce: newNonce(), Ring: state.Ring,
+		UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent, Nonce: newNonce(), Thumbprint: state.binding(r), Ring: state.Ring,
 	}
 	var windowKey []byte
 	if client.Policy.Grace > 0 {
@@ -252,9 +255,9 @@ func (s *Server) renew(ctx context.Context, client *Client, state *RefreshState,
 	response.RefreshToken, response.how = r.RefreshToken, outcomeRenewed
 	deadline := now.Deadline.Add(client.Policy.Idle)
 	due := deadline.Sub(state.IdleDeadline)
-	if due >= min(touchInterval, client.Policy.Idle/10) || due < 0 || state.Epoch != s.epoch {
+	if due >= min(touchInterval, client.Policy.Idle/10) || due < 0 || state.Epoch != s.epoch || state.binding(r) != "" {
 		touch := &Rotation{Read: state, Epoch: s.epoch, Skipped: token.generation - state.Generation, CurrentHash: token.hash(), IdleDeadline: deadline, UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent,
-			Ring: state.Ring.Append(ringEntry(RingUse, state, r, now))}
+			Thumbprint: state.binding(r), Ring: state.Ring.Append(ringEntry(RingUse, state, r, now))}
 		if err := s.store.TouchRefreshToken(ctx, touch); err != nil {
 			return nil, fault("renew refresh token", err)
 		}
@@ -369,6 +372,7 @@ func (s *Server) targetWithin(client *Client, state *RefreshState, r *TokenReque
 	if len(t.scope) == 0 {
 		return target{}, scopeRefused(RuleScopeNone, "None of the granted scopes is left.")
 	}
+	t.jkt = r.jkt
 	return t, nil
 }
 

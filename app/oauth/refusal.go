@@ -79,6 +79,12 @@ func ofAccessToken(claims *AccessToken, err error) error {
 	return err
 }
 
+// AboutKey says whether a refusal of an access token is about the key that it is bound to.
+func AboutKey(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Refusal != nil && e.Refusal.Rule == RuleAccessKey
+}
+
 // ofReuse notes what a reuse was taken for, and what of its presenter was as in the last use that was accepted.
 func ofReuse(class ReuseClass, state *RefreshState, by audit.Origin, err error) error {
 	var e *Error

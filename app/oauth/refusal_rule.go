@@ -17,6 +17,8 @@ const (
 	RuleTokenType          Rule = "request.token_type"
 	RuleRequestPushed      Rule = "request.pushed"     // its request_uri leads nowhere, or too many wait
 	RuleRequestNotPushed   Rule = "request.not_pushed" // it has to be pushed and was not
+	RuleProof              Rule = "dpop.proof"
+	RuleProofMissing       Rule = "dpop.missing"
 	RuleScope              Rule = "scope.invalid"
 	RuleScopeWider         Rule = "scope.wider"
 	RuleScopeNone          Rule = "scope.none_left"
@@ -31,6 +33,7 @@ const (
 	RuleAccess             Rule = "authorization.no_access"
 
 	RuleCodeClient      Rule = "code.client_mismatch"
+	RuleCodeKey         Rule = "code.key"
 	RuleCodeRedirectURI Rule = "code.redirect_uri"
 	RuleCodeVerifier    Rule = "code.verifier"
 	RuleCodeTries       Rule = "code.too_many_tries"
@@ -41,6 +44,7 @@ const (
 
 	RuleTokenOrphan      Rule = "refresh_token.orphan"
 	RuleTokenClient      Rule = "refresh_token.client_mismatch"
+	RuleTokenKey         Rule = "refresh_token.key"
 	RuleTokenRevoked     Rule = "refresh_token.revoked"
 	RuleTokenPerson      Rule = "refresh_token.person_disabled"
 	RuleTokenCovered     Rule = "refresh_token.revoked_with_all"
@@ -60,6 +64,7 @@ const (
 	RuleAccessExpired  Rule = "access_token.expired"
 	RuleAccessRevoked  Rule = "access_token.revoked"
 	RuleAccessAudience Rule = "access_token.audience"
+	RuleAccessKey      Rule = "access_token.key"
 	RuleAccessScope    Rule = "access_token.scope"
 	RuleAccessNoAccess Rule = "access_token.no_access"
 )
@@ -68,12 +73,12 @@ const (
 func Rules() []Rule {
 	return []Rule{
 		RuleWrongSecret, RuleWrongMethod, RuleClientDisabled, RuleClientGrantType, RuleClientPublic, RuleRequest, RuleGrantType,
-		RuleResponseType, RuleUnsupported, RuleTokenType, RuleRequestPushed, RuleRequestNotPushed, RuleScope, RuleScopeWider, RuleScopeNone, RuleResource, RuleRedirectURI,
+		RuleResponseType, RuleUnsupported, RuleTokenType, RuleRequestPushed, RuleRequestNotPushed, RuleProof, RuleProofMissing, RuleScope, RuleScopeWider, RuleScopeNone, RuleResource, RuleRedirectURI,
 		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied, RuleAccess,
-		RuleCodeClient, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson, RuleCodeAccess,
-		RuleTokenOrphan, RuleTokenClient, RuleTokenRevoked, RuleTokenPerson, RuleTokenCovered, RuleTokenAbsolute, RuleTokenIdle,
+		RuleCodeClient, RuleCodeKey, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson, RuleCodeAccess,
+		RuleTokenOrphan, RuleTokenClient, RuleTokenKey, RuleTokenRevoked, RuleTokenPerson, RuleTokenCovered, RuleTokenAbsolute, RuleTokenIdle,
 		RuleTokenReuse, RuleTokenReported, RuleTokenStale, RuleTokenFork, RuleTokenFuture, RuleTokenReplayed, RuleTokenKeyLost,
-		RuleTokenLimit, RuleTokenOfflineGone, RuleTokenAccess, RuleAccessExpired, RuleAccessRevoked, RuleAccessAudience, RuleAccessScope,
+		RuleTokenLimit, RuleTokenOfflineGone, RuleTokenAccess, RuleAccessExpired, RuleAccessRevoked, RuleAccessAudience, RuleAccessKey, RuleAccessScope,
 		RuleAccessNoAccess,
 	}
 }

@@ -39,6 +39,7 @@ type Server struct {
 	behind  *behind
 	replays replayCounter
 	limiter refreshLimiter
+	proofs  *proofMemory
 	tally   *Tally
 	reload  sync.Mutex
 
@@ -76,6 +77,7 @@ func New(ctx context.Context, cfg Config, store Store) (*Server, error) {
 	if s.clock, ahead = NewClock(source, state, lastEnd); ahead > 30*24*time.Hour {
 		s.alarm("the clock is far ahead of the last time recorded; if it is wrong, set it and run: regrant doctor --reset-clock", "ahead", ahead.Round(time.Second).String())
 	}
+	s.proofs = newProofMemory(s.clock.monotonic())
 	if err := s.loadKeys(ctx); err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ type Store interface {
 	RecentRefreshState(tokenID [tokenIDSize]byte) *RefreshState
 	// RotateRefreshToken moves a token to its next generation if generation, epoch and the versions of grant, owner and client
 	// are as they were read, and the grant is alive; else [ErrConflict], and nothing is changed. Of any number of
-	// callers with the same generation one wins.
+	// callers with the same generation one wins. A token that is bound to a key already is not bound to another: [ErrConflict].
 	RotateRefreshToken(ctx context.Context, r *Rotation) error
 	// TouchRefreshToken renews the idle deadline of a token that does not rotate, under the same conditions.
 	TouchRefreshToken(ctx context.Context, r *Rotation) error
@@ -171,6 +171,7 @@ type Rotation struct {
 	UsedAt       time.Time
 	IP           string
 	UserAgent    string
+	Thumbprint   string // of the key that it is bound to from now on; "": as it is
 	Ring         Ring
 }
 

@@ -18,9 +18,11 @@ type TokenRequest struct {
 	RefreshToken string
 	Scope        string
 	Resources    []string
+	Proofs       []string     // the DPoP header fields; nil: none
 	By           audit.Origin // address, user agent and request id; the engine fills in who
 
-	counted bool // against the limit of its grant, however often it is decided anew
+	jkt     string // thumbprint of the key that the proof proves; "": it has none
+	counted bool   // against the limit of its grant, however often it is decided anew
 }
 
 // TokenResponse is a successful answer, RFC 6749 §5.1.
@@ -71,6 +73,11 @@ func (s *Server) answer(ctx context.Context, client *Client, r *TokenRequest) (*
 	if !client.Allows(r.GrantType) {
 		return nil, refusef(UnauthorizedClient, "The client may not use this grant_type.", "client_id=%s grant_type=%s", client.ID, r.GrantType)
 	}
+	if r.Proofs != nil || client.DPoPRequired {
+		if err := s.proveKey(client, r); err != nil { // once: a proof is good for one request, however often that is decided
+			return nil, err
+		}
+	}
 	for range maxRetries {
 		var response *TokenResponse
 		var err error
@@ -92,6 +99,9 @@ func (s *Server) answer(ctx context.Context, client *Client, r *TokenRequest) (*
 		if client.DisabledAt != nil || !client.Allows(r.GrantType) {
 			return nil, refusef(UnauthorizedClient, "The client may not use this grant_type.", "client_id=%s grant_type=%s", client.ID, r.GrantType)
 		}
+		if client.DPoPRequired && r.jkt == "" {
+			return nil, s.proveKey(client, &TokenRequest{})
+		}
 	}
 	return nil, fault("answer a token request", errors.New("changed meanwhile, again and again"))
 }
@@ -104,7 +114,7 @@ func (s *Server) issue(c *Client, g *Grant, t target, nonce string, now time.Tim
 		return nil, fault("sign access token", err)
 	}
 	response := &TokenResponse{
-		AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(c.Policy.AccessTokenLifetime / time.Second), Scope: claims.Scope,
+		AccessToken: token, TokenType: tokenType(claims.Confirmation), ExpiresIn: int64(c.Policy.AccessTokenLifetime / time.Second), Scope: claims.Scope,
 	}
 	if g != nil && t.scope.Has(ScopeOpenID) {
 		if response.IDToken, err = s.mintIDToken(c, g, t.groups, nonce, token, now); err != nil {

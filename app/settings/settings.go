@@ -180,7 +180,7 @@ func (s Settings) Validate() error {
 		add("second_factor", ProblemSecond, "")
 	}
 	// A public client is the strictest: what holds for it holds for every new one.
-	if err := s.Policy.Validate(oauth.AuthNone); err != nil {
+	if err := s.Policy.Validate(oauth.AuthNone, false); err != nil {
 		field, detail, _ := strings.Cut(oauth.AsError(err).Description, ": ")
 		add(field, ProblemPolicy, detail)
 	}

@@ -22,6 +22,7 @@ type clientFlags struct {
 	RedirectURIRequired *bool             `name:"redirect-uri-required" negatable:"" help:"OAuth 2.0 behaviour: redirect_uri must be repeated at the token endpoint."`
 	SecondFactor        *bool             `name:"second-factor" negatable:"" help:"People need two factors to sign in to it; who has one only is led to add another."`
 	RequirePAR          *bool             `name:"require-par" negatable:"" help:"Refuse authorization requests that it has not pushed first (RFC 9126)."`
+	DPoP                *bool             `name:"dpop" negatable:"" help:"Give it only access tokens that are bound to a key (RFC 9449)."`
 	Group               []string          `sep:"none" placeholder:"NAME" help:"Only members of this group may use it; give it once for each. Without, and by \"\" in an update: everybody."`
 	policyFlags
 }
@@ -29,7 +30,7 @@ type clientFlags struct {
 type policyFlags struct {
 	Policy              *string        `group:"Policy of its tokens" placeholder:"PRESET" help:"Begin with standard, strict or multi-process (programs whose processes share one stored token)."`
 	Refresh             *string        `group:"Policy of its tokens" placeholder:"WHEN" help:"Issue refresh tokens always, or only with offline_access."`
-	Rotation            *bool          `group:"Policy of its tokens" negatable:"" help:"--no-rotation keeps one refresh token; only for confidential clients."`
+	Rotation            *bool          `group:"Policy of its tokens" negatable:"" help:"--no-rotation keeps one refresh token; only for confidential clients and those with --dpop."`
 	Grace               *time.Duration `group:"Policy of its tokens" placeholder:"10s" help:"For how long a lost response can be asked for again, up to 60s."`
 	Idle                *time.Duration `group:"Policy of its tokens" placeholder:"30d" help:"A refresh token that is not used for so long ends."`
 	Absolute            *time.Duration `group:"Policy of its tokens" placeholder:"180d" help:"Everybody signs in again after so long."`
@@ -66,6 +67,7 @@ func (f clientFlags) apply(c *oauth.Client) error {
 	set(&c.RedirectURIRequired, f.RedirectURIRequired)
 	set(&c.SecondFactor, f.SecondFactor)
 	set(&c.PARRequired, f.RequirePAR)
+	set(&c.DPoPRequired, f.DPoP)
 	return f.policyFlags.apply(&c.Policy)
 }
 

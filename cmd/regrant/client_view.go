@@ -23,6 +23,7 @@ type clientView struct {
 	Scope                   string   `json:"scope"`
 	IDTokenAlg              string   `json:"id_token_signed_response_alg"`
 	RequirePAR              bool     `json:"require_pushed_authorization_requests"`
+	DPoP                    bool     `json:"dpop_bound_access_tokens"`
 
 	Status              string     `json:"status"`
 	DisabledAt          *time.Time `json:"disabled_at,omitempty"`
@@ -56,7 +57,7 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 	v := clientView{
 		ClientID: c.ID, ClientSecret: secret, ClientIDIssuedAt: c.CreatedAt.Unix(), ClientName: c.Name,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), GrantTypes: append([]string{}, c.GrantTypes...),
-		TokenEndpointAuthMethod: string(c.AuthMethod), Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg, RequirePAR: c.PARRequired,
+		TokenEndpointAuthMethod: string(c.AuthMethod), Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg, RequirePAR: c.PARRequired, DPoP: c.DPoPRequired,
 		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived, RedirectURIRequired: c.RedirectURIRequired, SecondFactor: c.SecondFactor,
 		Policy: string(p.Preset), Refresh: string(p.Refresh), Rotation: !p.RotationOff,
 		Grace: p.Grace.Seconds(), Idle: p.Idle.Seconds(), Absolute: p.Absolute.Seconds(), AccessTokenLifetime: p.AccessTokenLifetime.Seconds(),
@@ -92,7 +93,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
 		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod),
 		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
-		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", parText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
+		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", requiredText(c.PARRequired), "DPoP", requiredText(c.DPoPRequired), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
 	if !c.Allows(oauth.GrantAuthorizationCode) && !c.Allows(oauth.GrantClientCredentials) {
 		return // the client of an API gets no tokens
 	}
@@ -164,8 +165,8 @@ func secondFactorText(c *oauth.Client) string {
 	return ""
 }
 
-func parText(c *oauth.Client) string {
-	if c.PARRequired {
+func requiredText(required bool) string {
+	if required {
 		return "required"
 	}
 	return ""

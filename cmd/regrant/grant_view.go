@@ -42,6 +42,7 @@ type refreshTokenView struct {
 	LastUsedAt    *time.Time `json:"last_used_at,omitempty"`
 	LastIP        string     `json:"last_ip,omitempty"`
 	LastUserAgent string     `json:"last_user_agent,omitempty"`
+	JKT           string     `json:"jkt,omitempty"` // thumbprint of the key that it is bound to
 }
 
 type timelineView struct {
@@ -59,7 +60,7 @@ func grantJSON(g oauth.RefreshState, now time.Time) grantView {
 	if hasRefreshToken(g) {
 		v.RefreshToken = &refreshTokenView{
 			Generation: g.Generation, RotatedAt: instant(g.RotatedAt), IdleEndsAt: g.IdleDeadline,
-			LastUsedAt: instant(g.LastUsedAt), LastIP: g.LastIP, LastUserAgent: g.LastUserAgent,
+			LastUsedAt: instant(g.LastUsedAt), LastIP: g.LastIP, LastUserAgent: g.LastUserAgent, JKT: g.Thumbprint,
 		}
 	}
 	return v

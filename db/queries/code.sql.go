@@ -10,7 +10,7 @@ import (
 )
 
 const code = `-- name: Code :one
-SELECT hash, client_id, person_id, session_id, redirect_uri, scope, resources, nonce, code_challenge, auth_time, acr, amr, ip, user_agent, created_at, expires_at, tries, spent_at, grant_id
+SELECT hash, client_id, person_id, session_id, redirect_uri, scope, resources, nonce, code_challenge, auth_time, acr, amr, ip, user_agent, created_at, expires_at, tries, spent_at, grant_id, dpop_key
 FROM codes
 WHERE hash = $1
 `
@@ -38,6 +38,7 @@ func (q *Queries) Code(ctx context.Context, hash []byte) (Code, error) {
 		&i.Tries,
 		&i.SpentAt,
 		&i.GrantID,
+		&i.DPOPKey,
 	)
 	return i, err
 }
@@ -81,12 +82,12 @@ func (q *Queries) DeleteCodesOfPair(ctx context.Context, personID string, client
 
 const insertCode = `-- name: InsertCode :execrows
 INSERT INTO codes (hash, client_id, person_id, session_id, redirect_uri, scope, resources, nonce, code_challenge, auth_time,
-    acr, amr, ip, user_agent, created_at, expires_at, tries)
+    acr, amr, ip, user_agent, created_at, expires_at, tries, dpop_key)
 SELECT $1, c.id, p.id, $2, $3, $4, $5, $6, $7,
     CAST($8 AS bigint), $9, $10, $11, $12,
-    CAST($13 AS bigint), CAST($14 AS bigint), 0
+    CAST($13 AS bigint), CAST($14 AS bigint), 0, $15
 FROM clients c, people p
-WHERE c.id = $15 AND p.id = $16 AND p.deleted_at IS NULL
+WHERE c.id = $16 AND p.id = $17 AND p.deleted_at IS NULL
 `
 
 type InsertCodeParams struct {
@@ -104,6 +105,7 @@ type InsertCodeParams struct {
 	UserAgent     string
 	CreatedAt     int64
 	ExpiresAt     int64
+	DPOPKey       *string
 	ClientID      string
 	PersonID      string
 }
@@ -125,6 +127,7 @@ func (q *Queries) InsertCode(ctx context.Context, arg InsertCodeParams) (int64, 
 		arg.UserAgent,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.DPOPKey,
 		arg.ClientID,
 		arg.PersonID,
 	)

@@ -217,7 +217,7 @@ func (q *Queries) GrantFloor(ctx context.Context, personID string, clientID stri
 }
 
 const grantState = `-- name: GrantState :one
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
 FROM grant_states
 WHERE id = $1
 `
@@ -274,12 +274,14 @@ func (q *Queries) GrantState(ctx context.Context, id string) (GrantState, error)
 		&i.LastIP,
 		&i.LastUserAgent,
 		&i.Ring,
+		&i.Thumbprint,
+		&i.BoundGeneration,
 	)
 	return i, err
 }
 
 const grantStates = `-- name: GrantStates :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
 FROM grant_states
 ORDER BY created_at DESC, id DESC
 LIMIT $1
@@ -342,6 +344,8 @@ func (q *Queries) GrantStates(ctx context.Context, lim int32) ([]GrantState, err
 			&i.LastIP,
 			&i.LastUserAgent,
 			&i.Ring,
+			&i.Thumbprint,
+			&i.BoundGeneration,
 		); err != nil {
 			return nil, err
 		}
@@ -357,7 +361,7 @@ func (q *Queries) GrantStates(ctx context.Context, lim int32) ([]GrantState, err
 }
 
 const grantStatesOfClient = `-- name: GrantStatesOfClient :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
 FROM grant_states
 WHERE client_id = $1
 ORDER BY created_at DESC, id DESC
@@ -421,6 +425,8 @@ func (q *Queries) GrantStatesOfClient(ctx context.Context, clientID string, lim 
 			&i.LastIP,
 			&i.LastUserAgent,
 			&i.Ring,
+			&i.Thumbprint,
+			&i.BoundGeneration,
 		); err != nil {
 			return nil, err
 		}
@@ -436,7 +442,7 @@ func (q *Queries) GrantStatesOfClient(ctx context.Context, clientID string, lim 
 }
 
 const grantStatesOfPerson = `-- name: GrantStatesOfPerson :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
 FROM grant_states
 WHERE person_id = $1
   AND (CAST($2 AS text) IS NULL OR client_id = $2)
@@ -508,6 +514,8 @@ func (q *Queries) GrantStatesOfPerson(ctx context.Context, arg GrantStatesOfPers
 			&i.LastIP,
 			&i.LastUserAgent,
 			&i.Ring,
+			&i.Thumbprint,
+			&i.BoundGeneration,
 		); err != nil {
 			return nil, err
 		}

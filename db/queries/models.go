@@ -108,6 +108,7 @@ type Client struct {
 	RestrictedAt            *int64
 	OnAccessLost            string
 	PARRequiredAt           *int64
+	DPOPRequiredAt          *int64
 }
 
 type ClientDay struct {
@@ -152,6 +153,7 @@ type Code struct {
 	Tries         int64
 	SpentAt       *int64
 	GrantID       *string
+	DPOPKey       *string
 }
 
 type Consent struct {
@@ -288,6 +290,8 @@ type GrantState struct {
 	LastIP                    *string
 	LastUserAgent             *string
 	Ring                      []byte
+	Thumbprint                *string
+	BoundGeneration           *int64
 }
 
 type Group struct {
@@ -437,6 +441,7 @@ type RefreshToken struct {
 	LastUserAgent    string
 	Thumbprint       *string
 	Ring             []byte
+	BoundGeneration  *int64
 }
 
 type Refusal struct {

@@ -6,9 +6,9 @@ WHERE token_id = @token_id;
 
 -- name: InsertRefreshToken :exec
 INSERT INTO refresh_tokens (token_id, grant_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end,
-    rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring)
+    rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, thumbprint, bound_generation, ring)
 VALUES (@token_id, @grant_id, @generation, @epoch, @current_hash, @previous_hash, @nonce, @window_key_id, @window_end,
-    @rotated_at, @idle_deadline, @absolute_deadline, @last_used_at, @last_ip, @last_user_agent, @ring);
+    @rotated_at, @idle_deadline, @absolute_deadline, @last_used_at, @last_ip, @last_user_agent, @thumbprint, @bound_generation, @ring);
 
 -- name: RotateRefreshToken :execrows
 -- The whole rotation is this one statement: a compare-and-swap on generation and epoch, under the condition that grant, person
@@ -18,8 +18,10 @@ VALUES (@token_id, @grant_id, @generation, @epoch, @current_hash, @previous_hash
 UPDATE refresh_tokens
 SET generation = @next_generation, epoch = @next_epoch, current_hash = @current_hash, previous_hash = @previous_hash, nonce = @nonce,
     window_key_id = @window_key_id, window_end = @window_end, rotated_at = @rotated_at, idle_deadline = @idle_deadline,
-    last_used_at = @last_used_at, last_ip = @last_ip, last_user_agent = @last_user_agent, ring = @ring
+    last_used_at = @last_used_at, last_ip = @last_ip, last_user_agent = @last_user_agent, thumbprint = COALESCE(thumbprint, sqlc.narg(thumbprint)),
+    bound_generation = COALESCE(bound_generation, sqlc.narg(bound_generation)), ring = @ring
 WHERE token_id = @token_id AND generation = @generation AND epoch = @epoch
+  AND (thumbprint IS NULL OR sqlc.narg(thumbprint) IS NULL OR thumbprint = sqlc.narg(thumbprint))
   AND EXISTS (
       SELECT 1
       FROM grants g, people p, clients c
@@ -33,8 +35,10 @@ WHERE token_id = @token_id AND generation = @generation AND epoch = @epoch
 -- The same conditions; the generation stays, so any number of callers may win, unless a backup was restored: then the first of them
 -- sets the epoch, and with it the generation and its hash.
 UPDATE refresh_tokens
-SET generation = @next_generation, epoch = @next_epoch, current_hash = @current_hash, idle_deadline = @idle_deadline, last_used_at = @last_used_at, last_ip = @last_ip, last_user_agent = @last_user_agent, ring = @ring
+SET generation = @next_generation, epoch = @next_epoch, current_hash = @current_hash, idle_deadline = @idle_deadline, last_used_at = @last_used_at, last_ip = @last_ip, last_user_agent = @last_user_agent, thumbprint = COALESCE(thumbprint, sqlc.narg(thumbprint)),
+    bound_generation = COALESCE(bound_generation, sqlc.narg(bound_generation)), ring = @ring
 WHERE token_id = @token_id AND generation = @generation AND epoch = @epoch
+  AND (thumbprint IS NULL OR sqlc.narg(thumbprint) IS NULL OR thumbprint = sqlc.narg(thumbprint))
   AND EXISTS (
       SELECT 1
       FROM grants g, people p, clients c

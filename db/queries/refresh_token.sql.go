@@ -24,9 +24,9 @@ func (q *Queries) DeleteRefreshTokenOfGrant(ctx context.Context, grantID string)
 
 const insertRefreshToken = `-- name: InsertRefreshToken :exec
 INSERT INTO refresh_tokens (token_id, grant_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end,
-    rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring)
+    rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, thumbprint, bound_generation, ring)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14, $15, $16)
+    $10, $11, $12, $13, $14, $15, $16, $17, $18)
 `
 
 type InsertRefreshTokenParams struct {
@@ -45,6 +45,8 @@ type InsertRefreshTokenParams struct {
 	LastUsedAt       int64
 	LastIP           string
 	LastUserAgent    string
+	Thumbprint       *string
+	BoundGeneration  *int64
 	Ring             []byte
 }
 
@@ -65,6 +67,8 @@ func (q *Queries) InsertRefreshToken(ctx context.Context, arg InsertRefreshToken
 		arg.LastUsedAt,
 		arg.LastIP,
 		arg.LastUserAgent,
+		arg.Thumbprint,
+		arg.BoundGeneration,
 		arg.Ring,
 	)
 	return err
@@ -82,7 +86,7 @@ func (q *Queries) PutRing(ctx context.Context, ring []byte, tokenID []byte) erro
 }
 
 const refreshState = `-- name: RefreshState :one
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
 FROM grant_states
 WHERE token_id = $1
 `
@@ -139,6 +143,8 @@ func (q *Queries) RefreshState(ctx context.Context, tokenID []byte) (GrantState,
 		&i.LastIP,
 		&i.LastUserAgent,
 		&i.Ring,
+		&i.Thumbprint,
+		&i.BoundGeneration,
 	)
 	return i, err
 }
@@ -199,38 +205,42 @@ const rotateRefreshToken = `-- name: RotateRefreshToken :execrows
 UPDATE refresh_tokens
 SET generation = $1, epoch = $2, current_hash = $3, previous_hash = $4, nonce = $5,
     window_key_id = $6, window_end = $7, rotated_at = $8, idle_deadline = $9,
-    last_used_at = $10, last_ip = $11, last_user_agent = $12, ring = $13
-WHERE token_id = $14 AND generation = $15 AND epoch = $16
+    last_used_at = $10, last_ip = $11, last_user_agent = $12, thumbprint = COALESCE(thumbprint, $13),
+    bound_generation = COALESCE(bound_generation, $14), ring = $15
+WHERE token_id = $16 AND generation = $17 AND epoch = $18
+  AND (thumbprint IS NULL OR $13 IS NULL OR thumbprint = $13)
   AND EXISTS (
       SELECT 1
       FROM grants g, people p, clients c
       WHERE g.id = refresh_tokens.grant_id AND p.id = g.person_id AND c.id = g.client_id
-        AND g.version = $17 AND p.version = $18 AND c.version = $19
+        AND g.version = $19 AND p.version = $20 AND c.version = $21
         AND g.revoked_at IS NULL AND p.disabled_at IS NULL AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < g.created_at)
         AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < g.created_at))
 `
 
 type RotateRefreshTokenParams struct {
-	NextGeneration int64
-	NextEpoch      int64
-	CurrentHash    []byte
-	PreviousHash   []byte
-	Nonce          []byte
-	WindowKeyID    *int64
-	WindowEnd      int64
-	RotatedAt      int64
-	IdleDeadline   int64
-	LastUsedAt     int64
-	LastIP         string
-	LastUserAgent  string
-	Ring           []byte
-	TokenID        []byte
-	Generation     int64
-	Epoch          int64
-	GrantVersion   int64
-	PersonVersion  int64
-	ClientVersion  int64
+	NextGeneration  int64
+	NextEpoch       int64
+	CurrentHash     []byte
+	PreviousHash    []byte
+	Nonce           []byte
+	WindowKeyID     *int64
+	WindowEnd       int64
+	RotatedAt       int64
+	IdleDeadline    int64
+	LastUsedAt      int64
+	LastIP          string
+	LastUserAgent   string
+	Thumbprint      *string
+	BoundGeneration *int64
+	Ring            []byte
+	TokenID         []byte
+	Generation      int64
+	Epoch           int64
+	GrantVersion    int64
+	PersonVersion   int64
+	ClientVersion   int64
 }
 
 // The whole rotation is this one statement: a compare-and-swap on generation and epoch, under the condition that grant, person
@@ -251,6 +261,8 @@ func (q *Queries) RotateRefreshToken(ctx context.Context, arg RotateRefreshToken
 		arg.LastUsedAt,
 		arg.LastIP,
 		arg.LastUserAgent,
+		arg.Thumbprint,
+		arg.BoundGeneration,
 		arg.Ring,
 		arg.TokenID,
 		arg.Generation,
@@ -267,33 +279,37 @@ func (q *Queries) RotateRefreshToken(ctx context.Context, arg RotateRefreshToken
 
 const touchRefreshToken = `-- name: TouchRefreshToken :execrows
 UPDATE refresh_tokens
-SET generation = $1, epoch = $2, current_hash = $3, idle_deadline = $4, last_used_at = $5, last_ip = $6, last_user_agent = $7, ring = $8
-WHERE token_id = $9 AND generation = $10 AND epoch = $11
+SET generation = $1, epoch = $2, current_hash = $3, idle_deadline = $4, last_used_at = $5, last_ip = $6, last_user_agent = $7, thumbprint = COALESCE(thumbprint, $8),
+    bound_generation = COALESCE(bound_generation, $9), ring = $10
+WHERE token_id = $11 AND generation = $12 AND epoch = $13
+  AND (thumbprint IS NULL OR $8 IS NULL OR thumbprint = $8)
   AND EXISTS (
       SELECT 1
       FROM grants g, people p, clients c
       WHERE g.id = refresh_tokens.grant_id AND p.id = g.person_id AND c.id = g.client_id
-        AND g.version = $12 AND p.version = $13 AND c.version = $14
+        AND g.version = $14 AND p.version = $15 AND c.version = $16
         AND g.revoked_at IS NULL AND p.disabled_at IS NULL AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < g.created_at)
         AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < g.created_at))
 `
 
 type TouchRefreshTokenParams struct {
-	NextGeneration int64
-	NextEpoch      int64
-	CurrentHash    []byte
-	IdleDeadline   int64
-	LastUsedAt     int64
-	LastIP         string
-	LastUserAgent  string
-	Ring           []byte
-	TokenID        []byte
-	Generation     int64
-	Epoch          int64
-	GrantVersion   int64
-	PersonVersion  int64
-	ClientVersion  int64
+	NextGeneration  int64
+	NextEpoch       int64
+	CurrentHash     []byte
+	IdleDeadline    int64
+	LastUsedAt      int64
+	LastIP          string
+	LastUserAgent   string
+	Thumbprint      *string
+	BoundGeneration *int64
+	Ring            []byte
+	TokenID         []byte
+	Generation      int64
+	Epoch           int64
+	GrantVersion    int64
+	PersonVersion   int64
+	ClientVersion   int64
 }
 
 // The same conditions; the generation stays, so any number of callers may win, unless a backup was restored: then the first of them
@@ -307,6 +323,8 @@ func (q *Queries) TouchRefreshToken(ctx context.Context, arg TouchRefreshTokenPa
 		arg.LastUsedAt,
 		arg.LastIP,
 		arg.LastUserAgent,
+		arg.Thumbprint,
+		arg.BoundGeneration,
 		arg.Ring,
 		arg.TokenID,
 		arg.Generation,

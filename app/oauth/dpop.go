@@ -79,7 +79,8 @@ func parseProof(raw string) (*proof, error) {
 func suits(key any, algorithm string) bool {
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
-		return algorithm == map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize]
+		name, known := map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize]
+		return known && algorithm == name
 	case ed25519.PublicKey:
 		return algorithm == "EdDSA"
 	case *rsa.PublicKey:

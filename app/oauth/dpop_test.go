@@ -2,9 +2,12 @@ package oauth
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
+	"math/big"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +109,27 @@ func TestDP06OfManyWhoBringOneProofOneIsFirst(t *testing.T) {
 	wg.Wait()
 	if fresh != 1 {
 		t.Errorf("%d were first", fresh)
+	}
+}
+
+func TestDP01AKeyOfAnotherKindOrSizeThanItsAlgorithmIsRefused(t *testing.T) {
+	numbers := func(bits uint) *rsa.PublicKey {
+		return &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), bits-1), E: 65537}
+	}
+	curve := func(c elliptic.Curve) *ecdsa.PublicKey { return &ecdsa.PublicKey{Curve: c} }
+	for _, c := range []struct {
+		key       any
+		algorithm string
+		want      bool
+	}{
+		{numbers(2048), "RS256", true}, {numbers(4096), "PS256", true}, {numbers(2047), "RS256", false}, {numbers(1024), "PS256", false}, {numbers(4097), "RS256", false}, {numbers(1 << 16), "PS256", false},
+		{numbers(2048), "ES256", false}, {curve(elliptic.P256()), "ES256", true}, {curve(elliptic.P384()), "ES384", true}, {curve(elliptic.P521()), "ES512", true},
+		{curve(elliptic.P384()), "ES256", false}, {curve(elliptic.P256()), "ES384", false}, {curve(elliptic.P224()), "ES256", false}, {curve(elliptic.P224()), "", false}, {curve(elliptic.P256()), "RS256", false},
+		{ed25519.PublicKey(make([]byte, 32)), "EdDSA", true}, {ed25519.PublicKey(make([]byte, 32)), "ES256", false}, {[]byte("secret"), "HS256", false}, {nil, "none", false},
+	} {
+		if got := suits(c.key, c.algorithm); got != c.want {
+			t.Errorf("%T for %s: %v", c.key, c.algorithm, got)
+		}
 	}
 }
 

@@ -152,7 +152,7 @@ func grantSheet(w io.Writer, g oauth.RefreshState, timeline []timelineView) {
 	if hasRefreshToken(g) {
 		fmt.Fprintln(w)
 		sheet(w, "Refresh token", fmt.Sprintf("generation %d", g.Generation), "Last used", moment(&g.LastUsedAt),
-			"From", strings.TrimSpace(g.LastIP+" "+g.LastUserAgent), "Issued", moment(&g.RotatedAt), "Ends if idle", moment(&g.IdleDeadline))
+			"From", strings.TrimSpace(g.LastIP+" "+g.LastUserAgent), "Issued", moment(&g.RotatedAt), "Ends if idle", moment(&g.IdleDeadline), "Bound to key", g.Thumbprint)
 	}
 	var rows [][]string
 	for _, e := range timeline {

@@ -96,7 +96,11 @@ func Restore(ctx context.Context, path, from string, o RestoreOptions) (Restored
 	return r.done, nil
 }
 
-const restoringMark = ".restoring-"
+// What stands in the names of the files that a restore makes, behind the name of the database.
+const (
+	restoringMark = ".restoring-"
+	replacedMark  = ".replaced-"
+)
 
 // sweepRestoring removes what restores have left behind whose process was killed. Whoever calls it holds the server lock.
 func sweepRestoring(path string) {
@@ -292,7 +296,7 @@ func (d *DB) stateOf(ctx context.Context) (at time.Time, exact bool, err error) 
 // swap gives the new database the place of the old one, which keeps a name.
 func (r *restoring) swap(ctx context.Context) error {
 	step := 0
-	kept, err := replace(ctx, r.path, r.fresh, ".replaced-"+time.Now().UTC().Format("20060102T150405.000Z"), func() {
+	kept, err := replace(ctx, r.path, r.fresh, replacedMark+time.Now().UTC().Format("20060102T150405.000Z"), func() {
 		step++
 		r.o.Progress("replace", step, replaceSteps)
 	})

@@ -15,6 +15,9 @@ import (
 // schema that it is changed to: regrant.db.before-00014.
 const upgradeMark = ".before-"
 
+// failedMark stands in the name of what a failed upgrade puts aside for a moment.
+const failedMark = ".failed-"
+
 // upgrade brings the schema of a database up to date. One that has a schema already is copied first. When a migration fails, the
 // copy takes its place again, so that the program of before still works with it; the copy stays when all went well, until the next
 // change. pool is the only connection to the file, and closed after an error. Whoever calls it holds the server lock.
@@ -87,7 +90,7 @@ func putSnapshotBack(ctx context.Context, path, snapshot string) error {
 	if now.version == then.version {
 		return os.Remove(snapshot)
 	}
-	kept, err := replace(ctx, path, snapshot, ".failed-"+randomHex(), func() {})
+	kept, err := replace(ctx, path, snapshot, failedMark+randomHex(), func() {})
 	if err != nil {
 		return err
 	}

@@ -131,6 +131,9 @@ func checkSeal(ctx context.Context, store *db.DB) (finding, error) {
 		return finding{}, err
 	}
 	switch {
+	case seal.SealedAt != nil && len(db.KeptKeys(ctx, store.Path())) > 0:
+		return finding{"master key", "warning", "the keys are sealed since " + seal.SealedAt.Format(time.RFC3339) + ", but not in " +
+			strings.Join(db.KeptKeys(ctx, store.Path()), ", ") + "; remove what you need no more, or run: regrant key rotate --use all"}, nil
 	case seal.SealedAt != nil:
 		return finding{"master key", "ok", "the keys are sealed since " + seal.SealedAt.Format(time.RFC3339) + "; a copy of the file signs nothing"}, nil
 	case seal.Held:

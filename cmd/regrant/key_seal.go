@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"regrant/app/audit"
 	"regrant/db"
@@ -89,6 +90,11 @@ func (p *program) seal(ctx context.Context, store *db.DB, with *db.MasterKey, de
 	}
 	if !changed {
 		done = already
+	}
+	if with != nil {
+		if kept := db.KeptKeys(ctx, p.DB); len(kept) > 0 {
+			fmt.Fprintf(p.stderr, "regrant: keys that are not sealed are still in %s: remove what you need no more, and rotate the keys\n", strings.Join(kept, ", "))
+		}
 	}
 	return p.said(map[string]any{"sealed": with != nil, "changed": changed}, done, p.DB)
 }

@@ -66,6 +66,10 @@ const masterKeyFileLimit = 1000
 
 // readMasterKey reads a key from a file that nobody else can read (WEB-49). setting is what errors begin with.
 func readMasterKey(setting, name, database string) (*db.MasterKey, error) {
+	// A pipe would be waited for without end when it is opened.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, usage("%s: %s is not a regular file", setting, name)
+	}
 	f, err := os.Open(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -150,6 +154,9 @@ func (c keyGenerate) Run(_ context.Context, p *program) error {
 	f, err := os.OpenFile(c.File, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("there is a file %s already; a master key is never overwritten", c.File)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s cannot be made: there is no directory %s", c.File, filepath.Dir(c.File))
 	}
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -117,6 +118,12 @@ func TestTheDashboardAndTheAlertsAskForWhatIsThere(t *testing.T) {
 			t.Errorf("the documentation does not say what to do about %s", r.Alert)
 		}
 		alerts = append(alerts, r.Alert)
+		if m := regexp.MustCompile(`> ([0-9.]+)$`).FindStringSubmatch(r.Expr); r.Alert == "RegrantSecretsGuessed" {
+			// One address may try 60 a minute, and the verdict on what it tries is invalid_client.
+			if limit, err := strconv.ParseFloat(m[1], 64); err != nil || limit >= 1 || !strings.Contains(r.Expr, `{error="invalid_client"}`) {
+				t.Errorf("who guesses as fast as the limit allows is not told of: %s", r.Expr)
+			}
+		}
 		ask("the alert "+r.Alert, r.Expr)
 	}
 	for _, name := range regexp.MustCompile("`(regrant_[a-z_]+)`").FindAllStringSubmatch(string(page), -1) {

@@ -149,7 +149,7 @@ func TestSaveRefuses(t *testing.T) {
 		"an address":           {func(s *settings.Settings) { s.InviteDomains = []string{"a@b.example"} }, settings.FieldError{Field: "invite_domains", Problem: settings.ProblemDomain, Detail: "a@b.example"}},
 		"a wildcard":           {func(s *settings.Settings) { s.InviteDomains = []string{"*.example"} }, settings.FieldError{Field: "invite_domains", Problem: settings.ProblemDomain, Detail: "*.example"}},
 		"a grace beyond bound": {func(s *settings.Settings) { s.Policy.Grace = 61 * time.Second }, settings.FieldError{Field: "grace", Problem: settings.ProblemPolicy, Detail: "must be from 0s to 1m0s"}},
-		"no rotation":          {func(s *settings.Settings) { s.Policy.RotationOff = true }, settings.FieldError{Field: "no-rotation", Problem: settings.ProblemPolicy, Detail: "a public client's refresh token must rotate (RFC 9700 section 4.14.2)"}},
+		"no rotation":          {func(s *settings.Settings) { s.Policy.RotationOff = true }, settings.FieldError{Field: "no-rotation", Problem: settings.ProblemPolicy, Detail: "a public client's refresh token must rotate, or be bound to a key by DPoP (RFC 9700 section 4.14.2)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := open(t)

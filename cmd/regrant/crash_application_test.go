@@ -101,12 +101,16 @@ func (a *honestApplication) loseAnswer(token string) bool {
 	return err == nil
 }
 
-// verify holds a server that has started again to the log. It leaves the application with a token that it may use.
+// again asks a server that has started again for the answer that was lost, if one was.
+func (a *honestApplication) again() {
+	if a.held.pending != "" {
+		a.retry(&a.held)
+	}
+}
+
+// verify holds the server to the log. It leaves the application with a token that it may use.
 func (a *honestApplication) verify() {
 	h := &a.held
-	if h.pending != "" {
-		a.retry(h)
-	}
 	if h.pending == "" {
 		a.tally.check(ackedStays, a.active(a.client, h.last()), "%s: an acknowledged rotation was lost, or its grant has ended", a.name)
 	} else { // the strict client has paid

@@ -35,6 +35,8 @@ func (c *crashSite) verifyAll(only ...*honestApplication) {
 	if len(only) == 0 {
 		only = c.applications
 	}
+	// First what a window stays open for.
+	atMost(16, len(only), func(i int) { only[i].again() })
 	atMost(16, len(only), func(i int) { only[i].verify() })
 	stay := make([]bool, len(c.victims))
 	atMost(8, len(c.victims), func(i int) { stay[i] = c.verify(c.victims[i]) })

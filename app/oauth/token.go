@@ -48,6 +48,9 @@ func (s *Server) Token(ctx context.Context, r TokenRequest) (*TokenResponse, err
 		authenticate = s.authenticateNow // the secret alone gives a token, and no grant is looked at that would know of its end
 	}
 	client, err := authenticate(ctx, r.Client, r.By)
+	if err == nil && (client.DisabledAt != nil || !client.Allows(r.GrantType)) {
+		client, err = s.authenticateNow(ctx, r.Client, r.By) // nobody is refused for what was true a moment ago
+	}
 	var response *TokenResponse
 	if err == nil {
 		r.By.Actor, r.By.ActorID = audit.ByClient, client.ID

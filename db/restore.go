@@ -17,9 +17,10 @@ import (
 
 // RestoreOptions of [Restore].
 type RestoreOptions struct {
-	RevokeAll    bool // every grant ends; else those of the backup go on
-	AcceptCopy   bool // take a file that is not provably complete, if it is sound
-	DropReplaced bool // do not keep the database that is replaced
+	RevokeAll    bool      // every grant ends; else those of the backup go on
+	AcceptCopy   bool      // take a file that is not provably complete, if it is sound
+	DropReplaced bool      // do not keep the database that is replaced
+	Now          time.Time // of the restore [the time of now]
 	Event        func(detail string) audit.Event
 	Progress     func(doing string, done, of int) // as in [BackupOptions]
 }
@@ -44,10 +45,14 @@ type Restored struct {
 //
 // The state of the backup is made fit for a world that has gone on since (requirements.md 2.6): the epoch is raised, so that tokens
 // of before are known from those of now; codes, sessions, links, begun sign-ins and authorization requests, waiting mails and the
-// keys of windows go. Errors are plain sentences.
+// keys of windows go. Grants that go on have as much of their idle lifetime left as they had in the backup: who has used them since
+// is not known. Absolute lifetimes end when they did. Errors are plain sentences.
 func Restore(ctx context.Context, path, from string, o RestoreOptions) (Restored, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int, int) {}
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
 	}
 	path, err := absolute(path)
 	if err != nil {
@@ -215,7 +220,7 @@ func (r *restoring) giveAway() error {
 
 // renew makes the state of then fit for now, in one transaction.
 func (r *restoring) renew(ctx context.Context, d *DB, replaced uint8) error {
-	_, epoch, err := d.Clock(ctx)
+	clock, epoch, err := d.Clock(ctx)
 	if err != nil {
 		return err
 	}
@@ -226,7 +231,10 @@ func (r *restoring) renew(ctx context.Context, d *DB, replaced uint8) error {
 	if r.done.At, r.done.Exact, err = d.stateOf(ctx); err != nil {
 		return err
 	}
-	at := time.Now().UTC().Truncate(time.Microsecond)
+	if !r.done.Exact && clock.Mark.After(r.done.At) {
+		r.done.At = clock.Mark // the server has written this down later than its last event
+	}
+	at := r.o.Now.UTC().Truncate(time.Microsecond)
 	return d.write(ctx, "restore", func(tx *Tx) error {
 		if err := tx.SetEpoch(ctx, int64(r.done.Epoch)); err != nil {
 			return err
@@ -237,6 +245,10 @@ func (r *restoring) renew(ctx context.Context, d *DB, replaced uint8) error {
 		}
 		if r.o.RevokeAll {
 			if _, err := tx.RevokeEveryGrant(ctx, microsOrNull(&at)); err != nil {
+				return err
+			}
+		} else if age := at.Sub(r.done.At); age > 0 && !r.done.At.IsZero() {
+			if _, err := tx.PutOffIdleDeadlines(ctx, age.Microseconds()); err != nil {
 				return err
 			}
 		}

@@ -3,7 +3,10 @@ package oauth_test
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +56,11 @@ func (w *world) backup(t *testing.T) string {
 	w.ok(w.engine.Flush(context.Background()))
 	_, err := w.db.Backup(context.Background(), to, backup.ByCommand)
 	w.ok(err)
+	// The store goes by the clock of the machine, and this world does not.
+	file, err := sql.Open("sqlite", "file:"+to)
+	w.ok(err)
+	_, err = file.Exec("UPDATE settings SET value = ? WHERE name = 'backup_of'", []byte(w.clock.Wall().Format(time.RFC3339Nano)))
+	w.ok(errors.Join(err, file.Close()))
 	return to
 }
 
@@ -60,7 +68,7 @@ func (w *world) backup(t *testing.T) string {
 func (w *world) restore(from string, revokeAll bool) db.Restored {
 	w.Helper()
 	w.close()
-	r, err := db.Restore(context.Background(), w.path, from, db.RestoreOptions{RevokeAll: revokeAll, Event: func(detail string) audit.Event {
+	r, err := db.Restore(context.Background(), w.path, from, db.RestoreOptions{RevokeAll: revokeAll, Now: w.clock.Wall(), Event: func(detail string) audit.Event {
 		return audit.Event{Kind: audit.DatabaseRestored, Origin: audit.Origin{Actor: audit.ByCommand}, Result: "ok", Detail: detail}
 	}})
 	w.ok(err)
@@ -275,6 +283,84 @@ func TestAClientWithoutRotationGoesOnAfterARestore(t *testing.T) { // T53
 	}
 	if s := w.state(h.id); s.Epoch != 1 || s.Generation != 0 {
 		t.Errorf("epoch %d, generation %d", s.Epoch, s.Generation)
+	}
+}
+
+func TestAfterARestoreTheIdleTimeGoesOnFromTheBackup(t *testing.T) { // T53, T14, T15
+	const day = 24 * time.Hour // of 30 that a grant may rest, and 180 that it may last
+	for name, c := range map[string]struct {
+		client               string
+		before, since, after time.Duration // the sign-in to the backup, to the restore, to the refresh
+		uses                 bool          // every ten days
+		want                 oauth.Rule    // "": it refreshes
+	}{
+		"used since the backup, which is older than a grant may rest": {"standard", 0, 45 * day, 0, true, ""},
+		"used in place since then":                                    {"no-rotation", 0, 45 * day, 0, true, ""},
+		"an application that comes as late as it may":                 {"standard", 10 * day, 45 * day, 20*day - time.Hour, false, ""},
+		"one that comes too late":                                     {"standard", 10 * day, 45 * day, 20*day + time.Hour, false, oauth.RuleTokenIdle},
+		"one that had rested too long when the backup was made":       {"standard", 31 * day, day, 0, false, oauth.RuleTokenIdle},
+		"one that has lasted too long":                                {"standard", 150 * day, 40 * day, 0, true, oauth.RuleTokenAbsolute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, inMemory(t))
+			defer func() { w.db.Close() }()
+			h := w.hold(c.client, "ann")
+			pass := func(d time.Duration) {
+				for ; c.uses && d > 10*day; d -= 10 * day {
+					w.clock.pass(10 * day)
+					if w.state(h.id).AbsoluteDeadline.After(w.clock.Wall()) {
+						w.rotate(c.client, h)
+					}
+				}
+				w.clock.pass(d)
+			}
+			pass(c.before)
+			copied := w.backup(t)
+			pass(c.since)
+
+			w.restore(copied, false)
+			w.clock.pass(c.after)
+
+			if _, err := w.refresh(c.client, h.last(), ""); c.want == "" && err != nil || c.want != "" && !refusedAs(err, c.want) {
+				t.Errorf("%+v", err)
+			}
+		})
+	}
+}
+
+func TestARestoredCopyThatDoesNotSayOfWhenItIsRevivesNothing(t *testing.T) { // T14
+	for name, meanwhile := range map[string]func(w *world, other *held){
+		"the server has seen that the grant is over": func(w *world, _ *held) { w.ok(w.engine.Sweep(t.Context())) },
+		"the server has written down the time": func(w *world, other *held) {
+			w.rotate("standard", other) // which tells no event either
+			w.clock.pass(time.Second)
+			w.ok(w.engine.Beat(t.Context()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, inMemory(t))
+			defer func() { w.db.Close() }()
+			h := w.hold("standard", "ann")
+			w.clock.pass(5 * 24 * time.Hour)
+			other := w.hold("standard", "bob")
+			w.clock.pass(26 * 24 * time.Hour)
+			meanwhile(w, other)
+			w.close()
+			copied := filepath.Join(t.TempDir(), "copy.db")
+			file, err := os.ReadFile(w.path)
+			w.ok(err)
+			w.ok(os.WriteFile(copied, file, 0o600))
+			w.open()
+			w.clock.pass(time.Hour)
+
+			if r := w.restore(copied, false); r.Exact {
+				t.Errorf("%+v", r)
+			}
+
+			if _, err := w.refresh("standard", h.last(), ""); !refusedAs(err, oauth.RuleTokenIdle) {
+				t.Errorf("%+v", err)
+			}
+		})
 	}
 }
 

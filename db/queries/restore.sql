@@ -13,6 +13,12 @@ SELECT COUNT(*)
 FROM grants
 WHERE revoked_at IS NULL;
 
+-- name: PutOffIdleDeadlines :execrows
+-- One that was over when the state was that of the database is still over.
+UPDATE refresh_tokens
+SET idle_deadline = idle_deadline + @age
+WHERE EXISTS (SELECT 1 FROM grants g WHERE g.id = refresh_tokens.grant_id AND g.state = 'open');
+
 -- name: DeleteEveryCode :execrows
 DELETE FROM codes;
 

@@ -106,6 +106,21 @@ func (q *Queries) DeleteEveryWindowKey(ctx context.Context) (int64, error) {
 	return result.RowsAffected()
 }
 
+const putOffIdleDeadlines = `-- name: PutOffIdleDeadlines :execrows
+UPDATE refresh_tokens
+SET idle_deadline = idle_deadline + $1
+WHERE EXISTS (SELECT 1 FROM grants g WHERE g.id = refresh_tokens.grant_id AND g.state = 'open')
+`
+
+// One that was over when the state was that of the database is still over.
+func (q *Queries) PutOffIdleDeadlines(ctx context.Context, age int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, putOffIdleDeadlines, age)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const revokeEveryGrant = `-- name: RevokeEveryGrant :execrows
 UPDATE grants
 SET revoked_at = $1, state = 'revoked', revoked_reason = 'restore', version = version + 1

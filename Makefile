@@ -5,7 +5,7 @@ DURATION ?= 1h
 FUZZTIME ?= 1m
 
 # The tests that inject faults, by their names.
-FAULTS ?= F[0-9]+_|SeededDefects|FiftyUses|OfTwoUses|WhatARefreshMakes|WEB65|RequirementsOfServing|AnUpgradeThatIsKilled|ABackupUnderLoad|Litestream
+FAULTS ?= F[0-9]+_|SeededDefects|FiftyUses|OfTwoUses|WhatARefreshMakes|WEB65|RequirementsOfServing|AnUpgradeThatIsKilled|ABackupUnderLoad|AReadThatNeverEnds|Litestream
 
 tool := CGO_ENABLED=0 go tool -modfile=.tools/go.mod
 

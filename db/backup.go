@@ -44,7 +44,7 @@ type BackupOptions struct {
 }
 
 const (
-	backupPages    = 1024           // pages copied at a time: 4 MiB, a few milliseconds
+	backupPages    = 256            // pages copied at a time: 1 MiB, about a millisecond
 	backupWALLimit = 1 << 30        // enough for minutes at full load
 	partialKept    = 24 * time.Hour // nobody works on one for so long
 )
@@ -53,7 +53,8 @@ const (
 //
 // It is SQLite's online backup from a connection that holds one snapshot: it blocks no writer, and never has to begin again.
 // The WAL cannot start anew as long as the snapshot is held, so that is kept short: nothing is synced and nothing is verified
-// before it is let go. Should the WAL grow beyond o.WALLimit meanwhile, the backup gives up.
+// before it is let go. Should the WAL grow beyond o.WALLimit meanwhile, the backup gives up. Half of the time it rests, so that
+// those who wait for a commit get the processor and the disk.
 //
 // The file appears under its name when it is whole, verified and on the disk, with mode 0600; until then it has another name,
 // and an error leaves nothing behind. Errors are plain sentences.
@@ -217,8 +218,9 @@ func (c *copying) copyPages(ctx context.Context, conn any, walBefore int64) (err
 			err = end
 		}
 	}()
+	pace := &restful{ctx, time.Now()}
 	for more := true; more; {
-		if err := ctx.Err(); err != nil {
+		if err := pace.rest(); err != nil {
 			return err
 		}
 		if more, err = b.Step(backupPages); err != nil {

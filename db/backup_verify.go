@@ -3,8 +3,10 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,11 +22,11 @@ const verifyTime = 6 * time.Hour
 
 // verify reads the whole copy, from the file and not from the memory of who wrote it.
 func (c *copying) verify(ctx context.Context, version int64) (backup.Made, error) {
-	d, err := openToRead(c.to)
+	d, done, err := openToVerify(ctx, c.to)
 	if err != nil {
 		return backup.Made{}, err
 	}
-	defer d.readers.close()
+	defer done()
 	if err := d.sound(ctx, version); err != nil {
 		return backup.Made{}, fmt.Errorf("the copy is not sound, and was removed; see: regrant doctor: %w", err)
 	}
@@ -65,9 +67,24 @@ func (d *DB) sound(ctx context.Context, version int64) error {
 	return err
 }
 
+// openToVerify is openToRead of a file that nobody else has open, and that is read with rests.
+func openToVerify(ctx context.Context, path string) (d *DB, done func(), err error) {
+	name, release, err := registerRestful(ctx, filepath.Dir(path))
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err = openPool(path, readerDSN(filepath.Base(path), longWait)+"&vfs="+name)
+	if err != nil {
+		return nil, nil, errors.Join(err, release())
+	}
+	return d, func() { d.readers.close(); _ = release() }, nil
+}
+
 // openToRead gives a database of which nothing but reading works. Whoever opens it calls d.readers.close.
-func openToRead(path string) (*DB, error) {
-	pool, err := sql.Open("sqlite", readerDSN(path, longWait))
+func openToRead(path string) (*DB, error) { return openPool(path, readerDSN(path, longWait)) }
+
+func openPool(path, dsn string) (*DB, error) {
+	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, explain(path, err)
 	}

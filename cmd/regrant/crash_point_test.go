@@ -24,6 +24,7 @@ var crashOps = []crashOp{
 	{"refresh", "rotate refresh token", 1, "POST /token?grant_type=refresh_token", nil},
 	{"redeem", "redeem code", 8, "POST /token?grant_type=authorization_code", []string{"code", "code", "code"}},
 	{"revoke", "revoke grant", 4, "POST /revoke?token", []string{"revoke", "revoke", "revoke"}},
+	{"revoke access", "revoke access token", 4, "POST /revoke?token", []string{"access", "access", "access"}},
 	{"reset", "reset password by link", 0, "", []string{"reset"}}, // of which each costs a password hash
 }
 

@@ -176,6 +176,7 @@ func atMost(width, n int, do func(i int)) {
 type tokenAnswer struct {
 	status  int
 	refresh string
+	access  string
 	code    string // of an error
 	active  bool
 	err     error
@@ -206,7 +207,7 @@ func (c *crashSite) refresh(client *crashClient, token string) tokenAnswer {
 	return c.post(client, "/token", refreshOf(token))
 }
 
-// active says what introspection says of a refresh token.
+// active says what introspection says of a token.
 func (c *crashSite) active(client *crashClient, token string) bool {
 	c.t.Helper()
 	a := c.post(client, "/introspect", url.Values{"token": {token}})
@@ -242,13 +243,14 @@ func readAnswer(response *http.Response) tokenAnswer {
 	}
 	var body struct {
 		RefreshToken string `json:"refresh_token"`
+		AccessToken  string `json:"access_token"`
 		Error        string `json:"error"`
 		Active       bool   `json:"active"`
 	}
 	if len(b) > 0 {
 		err = json.Unmarshal(b, &body)
 	}
-	return tokenAnswer{response.StatusCode, body.RefreshToken, body.Error, body.Active, err}
+	return tokenAnswer{response.StatusCode, body.RefreshToken, body.AccessToken, body.Error, body.Active, err}
 }
 
 // crashOrigin is who does what the tests do past the server.

@@ -28,6 +28,7 @@ type victim struct {
 	person account.Person
 	tokens []crashToken // that are dead once it has happened
 	once   string       // what is good once: a code, a link, a second factor
+	access string       // an access token that is to die alone
 	do     func(ctx context.Context) (done bool)
 	// again uses once a second time; used: it was accepted; known: the server has said so or not. nil: nothing is good once.
 	again func() (used, known bool)
@@ -41,7 +42,7 @@ type crashToken struct {
 
 // Victims of every kind. Some come with every kill; of those that cost a process or a password hash, one of each.
 var (
-	victimsAlways    = []string{"revoke", "code"}
+	victimsAlways    = []string{"revoke", "access", "code"}
 	victimsByCommand = []string{"user disable", "grant revoke", "user delete", "client revoke"}
 	victimsByPage    = []string{"consent", "reset", "recovery", "totp"}
 )
@@ -128,6 +129,13 @@ func (c *crashSite) plan(d *db.DB, v *victim) {
 		v.do = func(context.Context) bool {
 			return c.post(client, "/revoke", url.Values{"token": {v.tokens[0].refresh}}).ok()
 		}
+	case "access": // its jti is all that is kept of it
+		a := c.refresh(client, v.tokens[0].refresh)
+		if !a.ok() || a.access == "" {
+			c.t.Fatalf("refresh: %+v", a)
+		}
+		v.access, v.tokens[0].refresh = a.access, a.refresh
+		v.do = func(context.Context) bool { return c.post(client, "/revoke", url.Values{"token": {v.access}}).ok() }
 	case "grant revoke":
 		v.do = c.command("grant", "revoke", "--user", v.person.Email)
 	case "client revoke":
@@ -297,6 +305,9 @@ func (c *crashSite) attack(ctx context.Context, victims []*victim, within time.D
 // verify holds the server that has started again to what became of a victim. False: nothing came of the act, and nobody need look
 // again.
 func (c *crashSite) verify(v *victim) bool {
+	if v.access != "" {
+		return c.verifyAccess(v)
+	}
 	if v.again != nil {
 		used, known := v.again()
 		switch {
@@ -336,6 +347,17 @@ func (c *crashSite) verify(v *victim) bool {
 		c.tally.check(endsForEver, a.refused(), "%s: it was done, and a token is answered with %+v", v.kind, a)
 	}
 	return true
+}
+
+// verifyAccess is verify for an access token that was revoked by itself: its grant goes on.
+func (c *crashSite) verifyAccess(v *victim) bool {
+	active := c.active(v.tokens[0].client, v.access)
+	if v.done {
+		c.tally.check(onceIsOnce, !active, "%s: its jti was revoked, and it is active", v.kind)
+	}
+	c.tally.check(actsAreWhole, c.active(v.tokens[0].client, v.tokens[0].refresh), "%s: an access token was revoked, and its grant has ended", v.kind)
+	v.done = v.done || !active
+	return v.done
 }
 
 func (c *crashSite) disabled(v *victim) (yes bool) {

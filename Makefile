@@ -31,7 +31,7 @@ generate: ## write the generated files anew: SQL (sqlc), pages (templ), lists (g
 
 test: ## run all tests; those that need a browser skip where chromium is missing
 	@command -v chromium chromium-browser google-chrome >/dev/null || echo "chromium is not installed: the tests that need a browser will skip"
-	CGO_ENABLED=0 go test ./...
+	CGO_ENABLED=0 go test -timeout 20m ./...
 
 check: fresh lint race vulnerabilities ## what must be green before a commit: fresh, lint, race, vulnerabilities
 
@@ -50,7 +50,7 @@ lint: ## gofmt, templ fmt, go vet, staticcheck
 
 race: ## run the tests with the race detector and reduced counts; needs gcc
 	@if command -v gcc >/dev/null; then \
-		echo "go test -race -short ./..." && CGO_ENABLED=1 go test -race $(unwatched) -short ./...; \
+		echo "go test -race -short ./..." && CGO_ENABLED=1 go test -timeout 20m -race $(unwatched) -short ./...; \
 	elif [ "$$CI" = true ]; then echo "the race detector needs gcc" >&2; exit 1; \
 	else echo "skipped: the race detector needs gcc"; fi
 

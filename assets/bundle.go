@@ -13,7 +13,7 @@ var sheets = []string{
 }
 
 // scripts are the modules of the page's one script. Each enhances markup that works without it.
-var scripts = []string{"submit", "copy", "reveal", "time", "theme-switch", "scroll", "passkey"}
+var scripts = []string{"submit", "form-post", "copy", "reveal", "time", "theme-switch", "scroll", "passkey"}
 
 // adminSheets and adminScripts are what the pages for admins load besides.
 var (

@@ -163,7 +163,7 @@ func client(r queries.Client) *oauth.Client {
 	c := &oauth.Client{
 		ID: r.ID, Name: r.Name, AuthMethod: oauth.AuthMethod(r.TokenEndpointAuthMethod), RedirectURIs: words(r.RedirectURIs),
 		GrantTypes: words(r.GrantTypes), Scope: words(r.Scope), Trusted: r.TrustedAt != nil, PKCEWaived: r.PKCEWaivedAt != nil,
-		RedirectURIRequired: r.RedirectURIRequiredAt != nil, SecondFactor: r.SecondFactorAt != nil,
+		RedirectURIRequired: r.RedirectURIRequiredAt != nil, FormPost: r.FormPostAt != nil, SecondFactor: r.SecondFactorAt != nil,
 		Secret:    clientSecret(r.SecretHash, r.SecretHint, r.SecretCreatedAt, nil),
 		OldSecret: clientSecret(r.OldSecretHash, r.OldSecretHint, r.OldSecretCreatedAt, r.OldSecretEndsAt),
 		Policy: oauth.Policy{
@@ -201,7 +201,7 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 		DisabledAt: microsOrNull(c.DisabledAt), GrantsRevokedBefore: microsOrNull(c.GrantsRevokedBefore), Version: c.Version,
 		CreatedAt: micros(c.CreatedAt), UpdatedAt: micros(c.UpdatedAt),
 		SecondFactorAt: since(c.SecondFactor, old.SecondFactorAt, c.UpdatedAt), PARRequiredAt: since(c.PARRequired, old.PARRequiredAt, c.UpdatedAt),
-		DPOPRequiredAt: since(c.DPoPRequired, old.DPOPRequiredAt, c.UpdatedAt),
+		DPOPRequiredAt: since(c.DPoPRequired, old.DPOPRequiredAt, c.UpdatedAt), FormPostAt: since(c.FormPost, old.FormPostAt, c.UpdatedAt),
 	}
 	if p.ScopesOnRefresh != nil {
 		scope := p.ScopesOnRefresh.String()

@@ -144,7 +144,7 @@ func fullClient(id string) *oauth.Client {
 	return &oauth.Client{
 		ID: id, Name: "App " + id, AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://a.example/cb", "https://b.example/cb?x=y"},
 		GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken}, Scope: oauth.Scope{"openid", "read"},
-		Trusted: true, PKCEWaived: true, RedirectURIRequired: true, SecondFactor: true, PARRequired: true, DPoPRequired: true,
+		Trusted: true, PKCEWaived: true, RedirectURIRequired: true, SecondFactor: true, PARRequired: true, DPoPRequired: true, FormPost: true,
 		Secret:    &oauth.ClientSecret{Hash: []byte("new"), Hint: "abcd", CreatedAt: start},
 		OldSecret: &oauth.ClientSecret{Hash: []byte("old"), Hint: "wxyz", CreatedAt: start.Add(-time.Hour), EndsAt: &ends},
 		Policy:    policy, CreatedAt: start, UpdatedAt: start,

@@ -23,6 +23,7 @@ type clientForm struct {
 	trusted      bool
 	pkce         bool
 	repeat       bool // the redirect URI at the token endpoint
+	formPost     bool
 	second       bool // two factors
 	par          bool // pushed requests only
 	dpop         bool // bound access tokens only
@@ -38,7 +39,7 @@ type clientForm struct {
 func clientFormOf(c *oauth.Client) clientForm {
 	f := clientForm{
 		version: c.Version, name: c.Name, redirectURIs: strings.Join(c.RedirectURIs, "\n"), scope: c.Scope, grantTypes: c.GrantTypes,
-		authMethod: c.AuthMethod, trusted: c.Trusted, pkce: !c.PKCEWaived, repeat: c.RedirectURIRequired, second: c.SecondFactor, par: c.PARRequired, dpop: c.DPoPRequired, errors: map[string]string{},
+		authMethod: c.AuthMethod, trusted: c.Trusted, pkce: !c.PKCEWaived, repeat: c.RedirectURIRequired, second: c.SecondFactor, par: c.PARRequired, dpop: c.DPoPRequired, formPost: c.FormPost, errors: map[string]string{},
 		restricted: c.Restricted,
 	}
 	for _, g := range c.Groups {
@@ -53,7 +54,7 @@ func readClientForm(form url.Values) clientForm {
 		version: version, name: strings.TrimSpace(form.Get("name")), redirectURIs: form.Get("redirect_uris"), scope: form["scope"],
 		restricted: form.Get("access") == "groups", groups: form["group"],
 		grantTypes: form["grant_type"], authMethod: oauth.AuthMethod(form.Get("auth_method")), trusted: form.Get("trusted") == "on",
-		pkce: form.Get("pkce") == "on", repeat: form.Get("redirect_uri_required") == "on", second: form.Get("second_factor") == "on", par: form.Get("require_par") == "on", dpop: form.Get("dpop") == "on", errors: map[string]string{},
+		pkce: form.Get("pkce") == "on", repeat: form.Get("redirect_uri_required") == "on", second: form.Get("second_factor") == "on", par: form.Get("require_par") == "on", dpop: form.Get("dpop") == "on", formPost: form.Get("form_post") == "on", errors: map[string]string{},
 	}
 }
 
@@ -90,7 +91,7 @@ func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, 
 		}
 		now.Name, now.RedirectURIs, now.Scope, now.GrantTypes, now.AuthMethod = wanted.Name, wanted.RedirectURIs, wanted.Scope, wanted.GrantTypes, wanted.AuthMethod
 		now.Trusted, now.PKCEWaived, now.RedirectURIRequired = wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired
-		now.SecondFactor, now.PARRequired, now.DPoPRequired = wanted.SecondFactor, wanted.PARRequired, wanted.DPoPRequired
+		now.SecondFactor, now.PARRequired, now.DPoPRequired, now.FormPost = wanted.SecondFactor, wanted.PARRequired, wanted.DPoPRequired, wanted.FormPost
 		now.Restricted, now.Groups = wanted.Restricted, wanted.Groups
 		return nil
 	}, s.now(), s.byAdmin(r, a))
@@ -125,7 +126,7 @@ func (s *Server) wanted(t *view.Text, c *oauth.Client, f *clientForm) *oauth.Cli
 	wanted := *c
 	wanted.Name, wanted.Scope, wanted.GrantTypes = f.name, f.scope, f.grantTypes
 	wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired = f.trusted, !f.pkce, f.repeat
-	wanted.SecondFactor, wanted.PARRequired, wanted.DPoPRequired = f.second, f.par, f.dpop
+	wanted.SecondFactor, wanted.PARRequired, wanted.DPoPRequired, wanted.FormPost = f.second, f.par, f.dpop, f.formPost
 	if f.authMethod != "" {
 		wanted.AuthMethod = f.authMethod
 	}
@@ -161,7 +162,7 @@ func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *
 		RedirectURIs: redirectURIField(t, f.redirectURIs, f.errors["redirect_uris"]),
 		Scopes:       groups, ScopeError: f.errors["scope"], GrantTypes: grantTypeBoxes(t, f.grantTypes), GrantError: f.errors["grant_type"],
 		AuthMethods: authMethods(t, f.authMethod, c.Public(), true), AuthHelp: t.T("admin.clients.auth.help"), AuthError: f.errors["auth_method"],
-		Public: c.Public(), TrustedOn: f.trusted, PKCEOn: f.pkce, PKCEError: f.errors["pkce"], RepeatOn: f.repeat, SecondOn: f.second, PAROn: f.par, DPoPOn: f.dpop,
+		Public: c.Public(), TrustedOn: f.trusted, PKCEOn: f.pkce, PKCEError: f.errors["pkce"], RepeatOn: f.repeat, SecondOn: f.second, PAROn: f.par, DPoPOn: f.dpop, FormPostOn: f.formPost,
 	}
 	if page.AccessOptions, page.AccessGroups, page.AccessLabels, err = s.accessChoice(r, t, c, f); err != nil {
 		s.unavailable(w, r, "list groups", err)

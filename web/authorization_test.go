@@ -121,7 +121,7 @@ func requirementsAZ(t *testing.T) {
 		wantRedirectError(t, s, address, a, "unauthorized_client")
 	})
 
-	all.rule(t, "AZ-12 query is the only response mode", func(t *testing.T, s *site) {
+	all.rule(t, "AZ-12 query is the only response mode of a client that is not registered for another", func(t *testing.T, s *site) {
 		for _, mode := range []string{"fragment", "form_post", "form_post.jwt", "query.jwt", "jwt", "web_message", "Query", "query fragment"} {
 			address, a := s.ask("CB", url.Values{"response_mode": {mode}})
 			wantRedirectError(t, s, address, a, "invalid_request")

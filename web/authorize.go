@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"regrant/app/account"
 	"regrant/app/oauth"
@@ -54,16 +55,42 @@ func (s *Server) goOn(w http.ResponseWriter, r *http.Request, p *oauth.Progress,
 	switch {
 	case errors.As(err, &redirect):
 		s.logError(r, http.StatusSeeOther, redirect.Cause)
-		s.redirect(w, redirect.Location())
+		s.answer(w, r, redirect.Response())
 	case err != nil:
 		s.writePageError(w, r, err)
 	case p.Step == oauth.StepRedirect:
-		s.redirect(w, p.Location)
+		s.answer(w, r, p.Response)
 	case p.Step == oauth.StepConsent:
 		s.redirect(w, s.base+"/consent?request="+url.QueryEscape(p.Request.ID))
 	default:
 		s.redirect(w, s.base+"/login?request="+url.QueryEscape(p.Request.ID))
 	}
+}
+
+// answer sends the browser to the client with the answer to its request, as the client asked for it.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, response *oauth.Response) {
+	if response.Mode != oauth.ResponseFormPost {
+		s.redirect(w, response.Location())
+		return
+	}
+	page := view.FormPost{Frame: s.frame(r), Action: response.RedirectURI, Host: hostOf(response.RedirectURI)}
+	for _, p := range response.Parameters {
+		page.Fields = append(page.Fields, view.FormPostField{Name: p.Name, Value: p.Value})
+	}
+	s.showPageUnder(w, r, http.StatusOK, cspPage+"; form-action "+formTarget(response.RedirectURI), page)
+}
+
+// formTarget is the source expression for a redirect URI's origin (Content Security Policy Level 3 §2.3.1). That grammar has no
+// IPv6 addresses: there the scheme has to do.
+func formTarget(redirectURI string) string {
+	u, err := url.Parse(redirectURI)
+	if err != nil {
+		return "'none'" // unreachable: it is registered
+	}
+	if strings.Contains(u.Host, "[") {
+		return u.Scheme + ":"
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // redirect writes a Location as it is; http.Redirect would clean up what a redirect URI means literally.

@@ -40,6 +40,10 @@ func behaviourRules(t *testing.T) {
 		accepted := func(set url.Values, refusals ...string) bool {
 			address := s.az("PN", set)
 			a := b.get(address)
+			if a.status == http.StatusOK && set.Get("response_mode") == "form_post" {
+				a.header.Set("Location", "https://form.test/?"+formFields(a.body).Encode())
+				a.status = http.StatusSeeOther
+			}
 			u, err := url.Parse(a.header.Get("Location"))
 			if err != nil || a.status != http.StatusSeeOther {
 				t.Fatalf("%v: %d %s", set, a.status, a.body)
@@ -53,8 +57,9 @@ func behaviourRules(t *testing.T) {
 		check(t, m, "response_types_supported", []string{"token", "id_token", "none", "code token", "code id_token", "code id_token token", "id_token token"}, func(v string) bool {
 			return accepted(url.Values{"response_type": {v}}, "unsupported_response_type")
 		})
-		check(t, m, "response_modes_supported", []string{"fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt", "jwt", "web_message"}, func(v string) bool {
-			return accepted(url.Values{"response_mode": {v}}, "invalid_request")
+		s.addClient("META09-modes", oauth.Client{AuthMethod: oauth.AuthNone, RedirectURIs: []string{"https://modes.test/cb"}, FormPost: true})
+		check(t, m, "response_modes_supported", []string{"query", "form_post", "fragment", "query.jwt", "fragment.jwt", "form_post.jwt", "jwt", "web_message"}, func(v string) bool {
+			return accepted(url.Values{"response_mode": {v}, "client_id": {"META09-modes"}, "redirect_uri": {"https://modes.test/cb"}, "scope": {"openid"}}, "invalid_request")
 		})
 		check(t, m, "code_challenge_methods_supported", []string{"plain", "S512"}, func(v string) bool {
 			return accepted(url.Values{"code_challenge_method": {v}}, "invalid_request")

@@ -24,6 +24,15 @@ func (s *Server) frame(r *http.Request) view.Frame {
 
 // showPage writes a page. inFlow is for pages inside an authorization, whose form may lead to a client: WEB-11.
 func (s *Server) showPage(w http.ResponseWriter, r *http.Request, status int, inFlow bool, page templ.Component) {
+	policy := cspForm
+	if inFlow {
+		policy = cspPage
+	}
+	s.showPageUnder(w, r, status, policy, page)
+}
+
+// showPageUnder writes a page under a content security policy of its own.
+func (s *Server) showPageUnder(w http.ResponseWriter, r *http.Request, status int, policy string, page templ.Component) {
 	var b bytes.Buffer
 	if err := page.Render(r.Context(), &b); err != nil {
 		s.log.Error("render page", "request_id", requestOf(r).id, "err", err.Error())
@@ -34,10 +43,7 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request, status int, in
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Accept-Language")
-	h.Set("Content-Security-Policy", cspForm)
-	if inFlow {
-		h.Set("Content-Security-Policy", cspPage)
-	}
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
 	w.Write(b.Bytes())

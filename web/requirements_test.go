@@ -23,6 +23,7 @@ func TestRequirements(t *testing.T) {
 	requirementsAuthorizationAnswers(t)
 	requirementsPAR(t)
 	requirementsDP(t)
+	requirementsFormPost(t)
 	requirementsConsent(t)
 	requirementsTK(t)
 	requirementsCA(t)

@@ -176,7 +176,7 @@ func TestAnAuthorizationEndsForWhoMayNotUseTheClient(t *testing.T) { // T34
 	query.Set("prompt", "none")
 	_, err = w.engine.Authorize(ctx, query, []byte("b"), who, device)
 	redirect, ok := err.(*oauth.RedirectError)
-	if !ok || redirect.Cause.Code != oauth.AccessDenied || !strings.Contains(redirect.Location(), "error=access_denied") || !strings.Contains(redirect.Location(), "state=x") {
+	if !ok || redirect.Cause.Code != oauth.AccessDenied || !strings.Contains(redirect.Response().Location(), "error=access_denied") || !strings.Contains(redirect.Response().Location(), "state=x") {
 		t.Errorf("prompt=none: %v", err)
 	}
 

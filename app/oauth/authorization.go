@@ -27,7 +27,7 @@ const (
 	StepSelect               // ask whether to go on as who is signed in
 	StepConsent              // show the consent page
 	StepNoAccess             // say that the application is not for this person
-	StepRedirect             // send the browser to Progress.Location
+	StepRedirect             // send the browser to the client with Progress.Response
 )
 
 // Progress is how far an authorization has come.
@@ -35,9 +35,9 @@ type Progress struct {
 	Step     Step
 	Request  *AuthorizationRequest // pending, unless Step is StepRedirect
 	Client   *Client
-	Owner    *Owner // for StepSecond, StepSelect, StepConsent and StepNoAccess
-	Scope    Scope  // for StepConsent: what is asked for
-	Location string // for StepRedirect
+	Owner    *Owner    // for StepSecond, StepSelect, StepConsent and StepNoAccess
+	Scope    Scope     // for StepConsent: what is asked for
+	Response *Response // for StepRedirect
 }
 
 // Authorize begins an authorization, RFC 6749 §4.1.1. who is nil when nobody is signed in. An [*Error] is for a page,
@@ -233,7 +233,7 @@ func (s *Server) redirected(p *Parameters, err error) error {
 	if !errors.As(err, &e) {
 		e = AsError(err)
 	}
-	return &RedirectError{Cause: e, RedirectURI: p.RedirectURI, State: p.State, Issuer: s.issuer}
+	return &RedirectError{Cause: e, RedirectURI: p.RedirectURI, Mode: p.ResponseMode, State: p.State, Issuer: s.issuer}
 }
 
 // proceed decides the next step. Every path to a code leads through it, so nothing that one path checks is missing on
@@ -358,6 +358,6 @@ func (s *Server) issueCode(ctx context.Context, client *Client, r *Authorization
 	if err != nil {
 		return nil, fault("issue code", err)
 	}
-	location := responseURI(r.RedirectURI, "code", secret, "state", r.State, "iss", s.issuer)
-	return &Progress{Step: StepRedirect, Client: client, Location: location}, nil
+	response := newResponse(&r.Parameters, "code", secret, "state", r.State, "iss", s.issuer)
+	return &Progress{Step: StepRedirect, Client: client, Response: response}, nil
 }

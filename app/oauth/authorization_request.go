@@ -37,7 +37,8 @@ type AuthorizationRequest struct {
 // Parameters are what the request asks for, checked and reduced to what it may have.
 type Parameters struct {
 	RedirectURI     string
-	State           string // verbatim
+	ResponseMode    ResponseMode // "": query
+	State           string       // verbatim
 	Scope           Scope
 	ScopeAsked      bool // false: the scope parameter was absent
 	Resources       []string
@@ -95,6 +96,11 @@ func provenClient(q url.Values, find func(id string) (*Client, error)) (*Client,
 // readParameters checks everything else, in the order in which the errors matter. Its errors may be redirected.
 func (s *Server) readParameters(q url.Values, client *Client, redirectURI string, now time.Time) (*Parameters, error) {
 	p := &Parameters{RedirectURI: redirectURI}
+	modes := q["response_mode"]
+	mode, knownMode := client.responseMode(q.Get("response_mode"), redirectURI)
+	if knownMode && len(modes) < 2 {
+		p.ResponseMode = mode // errors travel as the client asks, too
+	}
 	if len(q["state"]) > 1 {
 		return p, refuse(InvalidRequest, "The parameter state occurs more than once.")
 	}
@@ -122,8 +128,8 @@ func (s *Server) readParameters(q url.Values, client *Client, redirectURI string
 	default:
 		return p, refuse(UnsupportedResponseType, "The only response_type is code.")
 	}
-	if mode := q.Get("response_mode"); mode != "" && mode != "query" {
-		return p, refuse(InvalidRequest, "The only response_mode is query.")
+	if !knownMode {
+		return p, refuse(InvalidRequest, "The client may not use this response_mode.")
 	}
 	if !client.Allows(GrantAuthorizationCode) {
 		return p, refuse(UnauthorizedClient, "The client may not use the authorization code grant.")

@@ -38,6 +38,7 @@ type Client struct {
 	Trusted             bool  // an admin vouches for it: no consent page
 	PKCEWaived          bool  // only for a confidential client, RFC 9700 §2.1.1
 	RedirectURIRequired bool  // OAuth 2.0 behaviour at the token endpoint, RFC 6749 §4.1.3
+	FormPost            bool  // it may ask for the answer as a form, see [ResponseFormPost]
 	SecondFactor        bool  // people show two factors before an authorization goes on
 	PARRequired         bool  // it must push its authorization requests, RFC 9126 §6
 	DPoPRequired        bool  // its access tokens are bound to its key, RFC 9449 §5.2

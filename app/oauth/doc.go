@@ -53,13 +53,13 @@
 //	RFC 6749 §2                          client.go
 //	RFC 6749 §2.1                        client.go
 //	RFC 6749 §2.3                        client_authentication.go
-//	RFC 6749 §3.1                        authorization_request.go, error.go
+//	RFC 6749 §3.1                        authorization_request.go, response.go
 //	RFC 6749 §3.1.2                      redirect_uri.go
 //	RFC 6749 §3.1.2.3                    redirect_uri.go
 //	RFC 6749 §3.2                        token.go
 //	RFC 6749 §3.3                        authorization_request.go, grant_change.go, scope.go
 //	RFC 6749 §4.1.1                      authorization.go, authorization_request.go
-//	RFC 6749 §4.1.2                      authorization.go, code.go, code_redemption.go
+//	RFC 6749 §4.1.2                      authorization.go, code.go, code_redemption.go, response.go
 //	RFC 6749 §4.1.2.1                    error.go
 //	RFC 6749 §4.1.3                      client.go, code_redemption.go
 //	RFC 6749 §4.4                        access_token.go, client_credentials.go

@@ -3,8 +3,6 @@ package oauth
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 )
 
@@ -145,6 +143,7 @@ func AsError(err error) *Error {
 type RedirectError struct {
 	Cause       *Error
 	RedirectURI string
+	Mode        ResponseMode
 	State       string
 	Issuer      string
 }
@@ -155,29 +154,10 @@ func (e *RedirectError) Error() string { return e.Cause.Error() }
 // Unwrap gives the error that is told.
 func (e *RedirectError) Unwrap() error { return e.Cause }
 
-// Location is the whole address for the Location header, with error, error_description, state and iss (RFC 9207 §2).
-func (e *RedirectError) Location() string {
-	return responseURI(e.RedirectURI, "error", string(e.Cause.Code), "error_description", e.Cause.Description, "state", e.State, "iss", e.Issuer)
-}
-
-// responseURI appends response parameters to a proven redirect URI and keeps the query that it was registered with.
-// Empty values are left out, as RFC 6749 §3.1 treats them as omitted.
-func responseURI(redirectURI string, pairs ...string) string {
-	var b strings.Builder
-	b.WriteString(redirectURI)
-	separator := byte('?')
-	if strings.Contains(redirectURI, "?") {
-		separator = '&'
-	}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] == "" {
-			continue
-		}
-		b.WriteByte(separator)
-		b.WriteString(pairs[i] + "=" + url.QueryEscape(pairs[i+1]))
-		separator = '&'
-	}
-	return b.String()
+// Response is what the client hears: error, error_description, state and iss (RFC 9207 §2).
+func (e *RedirectError) Response() *Response {
+	return newResponse(&Parameters{RedirectURI: e.RedirectURI, ResponseMode: e.Mode},
+		"error", string(e.Cause.Code), "error_description", e.Cause.Description, "state", e.State, "iss", e.Issuer)
 }
 
 func isConflict(err error) bool { return errors.Is(err, ErrConflict) }

@@ -64,7 +64,7 @@ func (s *Server) Metadata() *Metadata {
 		JWKSURI: s.issuer + PathJWKS, RevocationEndpoint: s.issuer + PathRevoke, IntrospectionEndpoint: s.issuer + PathIntrospect, PAREndpoint: s.issuer + PathPAR, PARRequired: s.parRequired,
 		ServiceDocumentation:   s.issuer + "/docs",
 		ScopesSupported:        s.registry().known(),
-		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query"}, GrantTypesSupported: grantTypes,
+		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: responseModes, GrantTypesSupported: grantTypes,
 		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgs: []string{AlgRS256, AlgES256},
 		TokenEndpointAuthMethods: withPublic, RevocationAuthMethods: withPublic, IntrospectionAuthMethods: secret,
 		DPoPAlgorithms:       DPoPAlgorithms(),

@@ -52,7 +52,7 @@ func FuzzRedirectURI(f *testing.F) {
 		if requested != registered && (own.Scheme != "http" || !isLoopback(own.Hostname())) {
 			t.Fatalf("%q matches %q", requested, registered)
 		}
-		location, err := url.Parse(responseURI(requested, "code", "c&d", "state", "s=#", "iss", "https://as.test"))
+		location, err := url.Parse(newResponse(&Parameters{RedirectURI: requested}, "code", "c&d", "state", "s=#", "iss", "https://as.test").Location())
 		if err != nil || location.Host != got.Host || location.Query().Get("code") != "c&d" || location.Query().Get("state") != "s=#" {
 			t.Fatalf("the answer for %q goes to %v", requested, location)
 		}

@@ -141,7 +141,7 @@ func (c *Client) facts() []string {
 	}
 	return []string{
 		"name", c.Name, "auth_method", string(c.AuthMethod), "redirect_uris", strings.Join(c.RedirectURIs, " "), "grant_types", strings.Join(c.GrantTypes, ","),
-		"scope", c.Scope.String(), "trusted", onOff(c.Trusted), "pkce", onOff(!c.PKCEWaived), "redirect_uri_required", onOff(c.RedirectURIRequired), "second_factor", onOff(c.SecondFactor), "require_par", onOff(c.PARRequired), "dpop", onOff(c.DPoPRequired),
+		"scope", c.Scope.String(), "trusted", onOff(c.Trusted), "pkce", onOff(!c.PKCEWaived), "redirect_uri_required", onOff(c.RedirectURIRequired), "second_factor", onOff(c.SecondFactor), "require_par", onOff(c.PARRequired), "dpop", onOff(c.DPoPRequired), "form_post", onOff(c.FormPost),
 		"disabled", onOff(c.DisabledAt != nil), "groups", c.groupNames(), "policy", string(p.Preset), "refresh", string(p.Refresh), "rotation", onOff(!p.RotationOff),
 		"grace", p.Grace.String(), "idle", p.Idle.String(), "absolute", p.Absolute.String(), "access_token_lifetime", p.AccessTokenLifetime.String(),
 		"access_token_format", string(p.AccessTokenFormat), "id_token_alg", p.IDTokenAlg, "max_grants", fmt.Sprint(p.MaxGrants),

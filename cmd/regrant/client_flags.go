@@ -20,6 +20,7 @@ type clientFlags struct {
 	Trusted             *bool             `negatable:"" help:"It is your own: people are not asked for consent."`
 	PKCE                *bool             `name:"pkce" negatable:"" help:"--no-pkce accepts a confidential client that does not know PKCE."`
 	RedirectURIRequired *bool             `name:"redirect-uri-required" negatable:"" help:"OAuth 2.0 behaviour: redirect_uri must be repeated at the token endpoint."`
+	FormPost            *bool             `name:"form-post" negatable:"" help:"It may ask for response_mode=form_post: the code is posted to it, in no address."`
 	SecondFactor        *bool             `name:"second-factor" negatable:"" help:"People need two factors to sign in to it; who has one only is led to add another."`
 	RequirePAR          *bool             `name:"require-par" negatable:"" help:"Refuse authorization requests that it has not pushed first (RFC 9126)."`
 	DPoP                *bool             `name:"dpop" negatable:"" help:"Give it only access tokens that are bound to a key (RFC 9449)."`
@@ -65,6 +66,7 @@ func (f clientFlags) apply(c *oauth.Client) error {
 		c.PKCEWaived = !*f.PKCE
 	}
 	set(&c.RedirectURIRequired, f.RedirectURIRequired)
+	set(&c.FormPost, f.FormPost)
 	set(&c.SecondFactor, f.SecondFactor)
 	set(&c.PARRequired, f.RequirePAR)
 	set(&c.DPoPRequired, f.DPoP)

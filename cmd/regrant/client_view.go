@@ -31,6 +31,7 @@ type clientView struct {
 	Trusted             bool       `json:"trusted"`
 	PKCE                bool       `json:"pkce"`
 	RedirectURIRequired bool       `json:"redirect_uri_required"` // at the token endpoint, too
+	ResponseModes       []string   `json:"response_modes"`
 	SecondFactor        bool       `json:"second_factor"`
 	Groups              []string   `json:"groups"` // names; null: everybody may use it
 	SecretHint          string     `json:"client_secret_hint,omitempty"`
@@ -58,10 +59,13 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 		ClientID: c.ID, ClientSecret: secret, ClientIDIssuedAt: c.CreatedAt.Unix(), ClientName: c.Name,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), GrantTypes: append([]string{}, c.GrantTypes...),
 		TokenEndpointAuthMethod: string(c.AuthMethod), Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg, RequirePAR: c.PARRequired, DPoP: c.DPoPRequired,
-		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived, RedirectURIRequired: c.RedirectURIRequired, SecondFactor: c.SecondFactor,
+		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived, RedirectURIRequired: c.RedirectURIRequired, SecondFactor: c.SecondFactor, ResponseModes: []string{string(oauth.ResponseQuery)},
 		Policy: string(p.Preset), Refresh: string(p.Refresh), Rotation: !p.RotationOff,
 		Grace: p.Grace.Seconds(), Idle: p.Idle.Seconds(), Absolute: p.Absolute.Seconds(), AccessTokenLifetime: p.AccessTokenLifetime.Seconds(),
 		AccessTokenFormat: string(p.AccessTokenFormat), MaxGrants: p.MaxGrants, OnReuse: string(p.OnReuse), OnAccessLost: string(p.OnAccessLost), RefreshLimit: p.RefreshLimit,
+	}
+	if c.FormPost {
+		v.ResponseModes = append(v.ResponseModes, string(oauth.ResponseFormPost))
 	}
 	if c.Restricted {
 		v.Groups = []string{}
@@ -93,7 +97,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
 		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod),
 		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
-		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", requiredText(c.PARRequired), "DPoP", requiredText(c.DPoPRequired), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
+		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", requiredText(c.PARRequired), "DPoP", requiredText(c.DPoPRequired), "Answers", formPostText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
 	if !c.Allows(oauth.GrantAuthorizationCode) && !c.Allows(oauth.GrantClientCredentials) {
 		return // the client of an API gets no tokens
 	}
@@ -154,6 +158,13 @@ func pkceText(c *oauth.Client) string {
 func redirectURIText(c *oauth.Client) string {
 	if c.RedirectURIRequired {
 		return "redirect_uri required, as in OAuth 2.0"
+	}
+	return ""
+}
+
+func formPostText(c *oauth.Client) string {
+	if c.FormPost {
+		return "by query or form_post"
 	}
 	return ""
 }

@@ -109,6 +109,7 @@ type Client struct {
 	OnAccessLost            string
 	PARRequiredAt           *int64
 	DPOPRequiredAt          *int64
+	FormPostAt              *int64
 }
 
 type ClientDay struct {

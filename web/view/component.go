@@ -8,7 +8,7 @@ import (
 )
 
 // Each page is a templ.Component.
-var _ = []templ.Component{Login{}, SelectAccount{}, NoAccess{}, Consent{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}, Demo{}}
+var _ = []templ.Component{Login{}, SelectAccount{}, NoAccess{}, Consent{}, FormPost{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}, Demo{}}
 
 // Render writes the sign-in page.
 func (p Login) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
@@ -21,6 +21,9 @@ func (p NoAccess) Render(ctx context.Context, w io.Writer) error { return p.page
 
 // Render writes the consent page.
 func (p Consent) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
+
+// Render writes the page that posts an answer to a client.
+func (p FormPost) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
 
 // Render writes the page that asks whether to sign out.
 func (p SignOut) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }

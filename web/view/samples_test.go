@@ -59,6 +59,10 @@ func samples(f Frame) map[string]templ.Component {
 			Groups:  []ScopeGroup{account, {API: "Schadenregulierungsschnittstelle", Host: "api.internal.example", Scopes: []Scope{{Name: "urn:example:scope:with:a:very:long:name:that:does:not:break"}}}},
 			Refresh: true, WithSession: true, IdleLifetime: 36 * time.Hour, Request: request, FormToken: token,
 		},
+		"form_post": FormPost{
+			Frame: f, Action: "https://grafana.acme.example/cb?x=1", Host: "grafana.acme.example",
+			Fields: []FormPostField{{"code", "rgc1_abc"}, {"state", `"><script>alert(1)</script>&amp;`}, {"iss", "https://id.acme.example"}},
+		},
 		"logout":             SignOut{Frame: f, Email: "alice@example.com", FormToken: token},
 		"logout_client":      SignOut{Frame: f, Email: "alice@example.com", Name: "Alice Ampère", ClientName: "Grafana", Request: request, FormToken: token},
 		"signed_out":         SignedOut{Frame: f},

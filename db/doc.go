@@ -32,12 +32,13 @@
 // # What bounds it
 //
 // A profile of 64 clients on two cores (make bench): a fifth of the processor's time of a refresh is the ES256 signature, another
-// fifth the one row that is read, whose 47 columns cost the driver two strings each, a seventh the writer with its commits, a tenth the
-// garbage collector; the rest is HTTP and the system's calls. The disk is not what it waits for: the refreshes that wait share a
-// commit. A single client waits for its own commit each time.
+// quarter net/http, an eighth the writer with its commits, a tenth the garbage collector, a tenth the system's calls; the rest is spread
+// over parsing, deriving and spelling. The disk is not what it waits for: the refreshes that wait share a commit. A single client waits
+// for its own commit each time.
 //
-// What was taken out of the way of a refresh: the client's row (RecentClient), the savepoint around a single statement (writeToken),
-// and a deadline for a read by key (readRow), which costs two goroutines a statement.
+// What was taken out of the way of a refresh: its row (RecentRefreshState, which was a fifth), the client's row (RecentClient), the
+// savepoint around a single statement (writeToken), a deadline for a read by key (readRow), which costs two goroutines a statement, and the
+// wake-ups of the writer's goroutine for a lone write (runNow).
 //
 // # Faults
 //

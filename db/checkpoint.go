@@ -76,7 +76,7 @@ type checkpointer struct {
 	pace    pace
 	long    atomic.Bool // the WAL should start anew
 
-	// of whoever has the writer's turn
+	// of the writer's goroutine
 	writes    int
 	unseen    int // writes since the last look
 	notBefore time.Time
@@ -156,9 +156,6 @@ func (c *checkpointer) wrote(n int) {
 	default:
 	}
 }
-
-// isDue says whether makeRoom might have something to do.
-func (c *checkpointer) isDue() bool { return c.unseen >= c.pace.look || c.long.Load() }
 
 // makeRoom starts the WAL anew if it is long, between two transactions of the writer.
 func (c *checkpointer) makeRoom(w *writer) {

@@ -128,7 +128,6 @@ func open(ctx context.Context, path string, opts Options) (*DB, error) {
 	d.writer = &writer{
 		db:      d,
 		pool:    pool,
-		turn:    make(chan struct{}, 1),
 		queue:   make(chan *job, opts.QueueLength),
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
@@ -139,7 +138,6 @@ func open(ctx context.Context, path string, opts Options) (*DB, error) {
 		meter: d.meter,
 	}
 	d.erased.pending.Store(opts.Server) // a server that was killed may have left a WAL with keys in it
-	d.writer.turn <- struct{}{}
 	go d.writer.run()
 	go d.writer.wal.run()
 	if err := d.checkMasterKey(ctx); err != nil {

@@ -1,4 +1,4 @@
-// Package db is Regrant's store: all SQL, the migrations, and the one connection that writes.
+// Package db is Regrant's store: all SQL, the migrations, and the one goroutine that writes.
 //
 // # Shape
 //
@@ -21,8 +21,7 @@
 //
 // A durable commit costs one fsync, whoever shares it. The writer takes the writes that are queued, up to a bound, begins
 // one transaction, runs each function under its own savepoint, commits, and only then answers them all. It never waits
-// for more to come: what arrives during a commit is the next batch. A caller who finds the writer idle has its turn and commits by
-// itself, which spares it two wake-ups of other goroutines (without a disk: half as many writes again a second for one caller).
+// for more to come: what arrives during a commit is the next batch.
 //
 // A function that returns an error undoes itself and no other. After a fault (below) nobody can say what else SQLite has
 // undone, so the whole batch is rolled back and each function runs again in a transaction of its own; therefore
@@ -37,8 +36,10 @@
 // for its own commit each time.
 //
 // What was taken out of the way of a refresh: its row (RecentRefreshState, which was a fifth), the client's row (RecentClient), the
-// savepoint around a single statement (writeToken), a deadline for a read by key (readRow), which costs two goroutines a statement, and the
-// wake-ups of the writer's goroutine for a lone write (runNow).
+// savepoint around a single statement (writeToken), and a deadline for a read by key (readRow), which costs two goroutines a statement.
+//
+// What was tried and taken back: a caller who finds the writer idle commits by itself. Without a disk one caller wrote half as often again,
+// but a process that writes in a loop then leaves another one no gap to take SQLite's lock in, and commands beside the server wait in vain.
 //
 // # Faults
 //

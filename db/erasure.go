@@ -13,7 +13,7 @@ const (
 )
 
 // erasure is what is left to do for keys that are in no table any more: the WAL may still hold pages with them, and does so
-// until it is truncated. Only who has the writer's turn writes it.
+// until it is truncated. Only the writer's goroutine writes it.
 type erasure struct {
 	pending atomic.Bool
 	tried   time.Time
@@ -35,7 +35,7 @@ func (d *DB) emptyWAL(ctx context.Context, now bool) error {
 	})
 }
 
-// truncate is of who has the writer's turn. Thus no key is erased between the checkpoint and the note that none is left.
+// truncate is of the writer's goroutine. Thus no key is erased between the checkpoint and the note that none is left.
 func (d *DB) truncate(ctx context.Context, s *session, wait time.Duration) (busy bool, err error) {
 	busy, _, err = checkpoint(ctx, s, d.meter, "TRUNCATE", wait)
 	if err == nil && !busy {

@@ -68,9 +68,6 @@ func (d *DB) enqueue(ctx context.Context, j *job) error {
 	case d.damaged.Load():
 		return fault(j.op, ErrCorrupt)
 	}
-	if d.writer.runNow(j) {
-		return <-j.done
-	}
 	select {
 	case <-d.writer.stop:
 		return fault(j.op, ErrClosed)

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"runtime/debug"
-	"strconv"
-	"time"
 
 	"regrant/db/queries"
 )
@@ -21,8 +19,6 @@ type session struct {
 	stmts   map[string]*sql.Stmt
 	queries *queries.Queries
 	trace   func(statement string) // see Options.Trace
-
-	impatient bool // it waits for nobody's locks
 }
 
 func openSession(ctx context.Context, pool *sql.DB, trace func(string)) (*session, error) {
@@ -33,17 +29,6 @@ func openSession(ctx context.Context, pool *sql.DB, trace func(string)) (*sessio
 	s := &session{conn: conn, ctx: context.Background(), stmts: map[string]*sql.Stmt{}, trace: trace}
 	s.queries = queries.New(marked(s))
 	return s, nil
-}
-
-// setBusyTimeout says how long a statement waits for the locks of other connections. A session begins with Options.BusyTimeout.
-func (s *session) setBusyTimeout(d time.Duration) error {
-	if impatient := d == 0; impatient != s.impatient {
-		if err := s.exec("PRAGMA busy_timeout = " + strconv.FormatInt(d.Milliseconds(), 10)); err != nil {
-			return err
-		}
-		s.impatient = impatient
-	}
-	return nil
 }
 
 // discard closes the connection itself, rather than handing it back to its pool. SQLite keeps a closed connection, and

@@ -16,11 +16,9 @@ const maxBatch = 256
 // batchOp names the transaction of several writes where there can be but one name.
 const batchOp = "batch"
 
-// writer is the only connection that changes the database. Whoever has the turn works on it: its own goroutine, which takes what is
-// queued, or a caller who finds nobody there and needs not wake another one for its write.
+// writer is the only goroutine that changes the database.
 type writer struct {
-	pool    *sql.DB       // of one connection
-	turn    chan struct{} // holds one value while nobody works
+	pool    *sql.DB // of one connection
 	session *session
 	queue   chan *job
 	stop    chan struct{} // closed by Close
@@ -45,16 +43,13 @@ func (w *writer) run() {
 				select {
 				case first = <-w.queue:
 				default:
-					<-w.turn // and it is not given back
 					w.close()
 					return
 				}
 			}
 		}
-		<-w.turn
 		if first.alone != nil {
 			w.runAlone(first)
-			w.turn <- struct{}{}
 			continue
 		}
 
@@ -72,46 +67,15 @@ func (w *writer) run() {
 			}
 			break
 		}
-		w.transact(batch)
-		w.turn <- struct{}{}
+		w.wal.makeRoom(w)
+		weight := 0
+		for _, j := range batch {
+			weight += j.weight
+		}
+		w.commit(batch)
+		w.wal.wrote(weight)
 		clear(batch)
 	}
-}
-
-// runNow does a job in its caller's goroutine if nobody is at work or waits. False: it has to be queued.
-func (w *writer) runNow(j *job) bool {
-	if j.alone != nil || len(w.queue) > 0 {
-		return false
-	}
-	select {
-	case <-w.turn:
-	default:
-		return false
-	}
-	defer func() { w.turn <- struct{}{} }()
-	select {
-	case <-w.stop:
-		return false
-	default:
-	}
-	// Whoever is queued may give up waiting; this caller could not.
-	if w.wal.isDue() || !w.beginAtOnce() {
-		return false
-	}
-	w.commit([]*job{j})
-	return true
-}
-
-// transact answers jobs after one transaction, and sees to the length of the WAL.
-func (w *writer) transact(jobs []*job) {
-	w.wal.makeRoom(w)
-	if err := w.begin(); err != nil {
-		for _, j := range jobs {
-			j.refuse(err)
-		}
-		return
-	}
-	w.commit(jobs)
 }
 
 func (w *writer) close() {
@@ -128,7 +92,7 @@ func (w *writer) open() error {
 		return fault("open", ErrUnsynced)
 	}
 	if w.session != nil {
-		return w.session.setBusyTimeout(w.db.opts.BusyTimeout)
+		return nil
 	}
 	s, err := openSession(context.Background(), w.pool, w.db.opts.Trace)
 	if err != nil {
@@ -151,14 +115,6 @@ func (w *writer) begin() error {
 		}
 	}
 	return err
-}
-
-// beginAtOnce is begin without waiting for another process that writes. Any other trouble it leaves to the next begin.
-func (w *writer) beginAtOnce() bool {
-	if w.session == nil && w.open() != nil {
-		return false
-	}
-	return !w.db.hasFailed() && w.session.setBusyTimeout(0) == nil && w.session.exec("BEGIN IMMEDIATE") == nil
 }
 
 // rollback ends the transaction after err, and the connection too where it can't be trusted any more.
@@ -207,13 +163,14 @@ func (w *writer) runAlone(j *job) {
 	j.answer(err)
 }
 
-// commit runs the jobs in the transaction that has begun, and answers them once it is durable.
+// commit runs the jobs in one transaction and answers them once it is durable.
 func (w *writer) commit(jobs []*job) {
-	weight := 0
-	for _, j := range jobs {
-		weight += j.weight
+	if err := w.begin(); err != nil {
+		for _, j := range jobs {
+			j.refuse(err)
+		}
+		return
 	}
-	defer w.wal.wrote(weight)
 	taken := jobs[:0]
 	for _, j := range jobs {
 		if j.take() {

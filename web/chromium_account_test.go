@@ -34,7 +34,7 @@ func TestChromiumSeesEveryAccountPage(t *testing.T) {
 	if err := s.engine.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b := openTabFor(t, chromium, 4*time.Minute)
+	b := openTabFor(t, chromium, 10*time.Minute)
 	b.open(s.issuer + "/login")
 	b.signIn("alice@example.com", password)
 	b.arrive(s.issuer+"/account", "h1")

@@ -26,7 +26,7 @@ func TestChromiumSeesEveryAdminPage(t *testing.T) {
 	chromium := startChromium(t)
 	s := front(t, nil)
 	showcase(t, s)
-	b := openTabFor(t, chromium, 5*time.Minute)
+	b := openTabFor(t, chromium, 15*time.Minute)
 	s.limit("TR", s.group("Staff", "staff", "U1", "U2"))
 	b.open(s.issuer + "/login")
 	b.signIn("root@example.com", password)

@@ -21,7 +21,7 @@ func TestChromiumSignsInWithTwoFactors(t *testing.T) {
 	chromium := startChromium(t)
 	s := front(t, nil)
 	axe := axe(t)
-	b := openTabFor(t, chromium, 3*time.Minute)
+	b := openTabFor(t, chromium, 8*time.Minute)
 
 	b.open(s.issuer + "/login?return=/account/security")
 	b.lookAt(axe, "/login-stay")
@@ -61,7 +61,7 @@ func TestChromiumSignsInWithTwoFactors(t *testing.T) {
 	b.arrive(s.issuer+"/account/security/totp/remove", "button[data-variant=danger]")
 	b.lookAt(axe, "/account-totp-remove")
 
-	again := openTabFor(t, chromium, 3*time.Minute)
+	again := openTabFor(t, chromium, 8*time.Minute)
 	again.open(s.issuer + "/login")
 	again.signIn("alice@example.com", password)
 	again.arrive(s.issuer+"/login/second", "#code")
@@ -75,7 +75,7 @@ func TestChromiumSignsInWithTwoFactors(t *testing.T) {
 	again.arrive(s.issuer+"/account", "h1")
 
 	s.setSecondFactor(settings.SecondFactorEveryone)
-	bob := openTabFor(t, chromium, 3*time.Minute)
+	bob := openTabFor(t, chromium, 8*time.Minute)
 	key := bob.virtualAuthenticator()
 	bob.open(s.issuer + "/login")
 	bob.signIn("bob@example.com", password)

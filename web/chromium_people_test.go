@@ -15,7 +15,7 @@ func TestChromiumComesIn(t *testing.T) {
 	s := front(t, nil)
 	axe := axe(t)
 	setup := s.setupLink()
-	b := openTabFor(t, chromium, 3*time.Minute)
+	b := openTabFor(t, chromium, 8*time.Minute)
 
 	b.open(s.issuer + "/")
 	b.lookAt(axe, "/first-start")
@@ -44,7 +44,7 @@ func TestChromiumComesIn(t *testing.T) {
 	b.lookAt(axe, "/invitation-made")
 	b.open(invite)
 	b.lookAt(axe, "/invitation-elsewhere") // while somebody else is signed in
-	carl := openTabFor(t, chromium, 3*time.Minute)
+	carl := openTabFor(t, chromium, 8*time.Minute)
 	carl.open(invite)
 	carl.fill("password", otherPassword)
 	carl.click("main button[type=submit]")

@@ -66,7 +66,7 @@ type tab struct {
 
 func openTab(t *testing.T, browser context.Context) *tab {
 	t.Helper()
-	return openTabFor(t, browser, time.Minute)
+	return openTabFor(t, browser, 4*time.Minute)
 }
 
 // openTabFor opens a tab whose work may take so long.

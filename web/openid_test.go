@@ -199,10 +199,12 @@ func requirementsOI(t *testing.T) {
 			for _, client := range []string{"CB", "PN", "TR"} {
 				address := s.az(client, url.Values{"request": {unsigned}})
 				wantRedirectError(t, s, address, b.get(address), "request_not_supported")
-				for _, uri := range []string{"https://app.test/request.jwt", "urn:ietf:params:oauth:request_uri:x", "http://169.254.169.254/"} {
+				for _, uri := range []string{"https://app.test/request.jwt", "http://169.254.169.254/"} {
 					address = s.az(client, url.Values{"request_uri": {uri}})
 					wantRedirectError(t, s, address, b.get(address), "request_uri_not_supported")
 				}
+				// One that looks pushed and was not: nothing beside it counts, so nobody knows where to send the person (PAR-05, PAR-06).
+				wantPage(t, b.get(s.az(client, url.Values{"request_uri": {"urn:ietf:params:oauth:request_uri:x"}})))
 			}
 		}
 		_, a := s.ask("CB", url.Values{"request": {unsigned}, "redirect_uri": {"https://evil.test/"}})

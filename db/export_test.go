@@ -69,3 +69,10 @@ func (d *DB) RememberStates(s *oauth.RefreshState, n int) int {
 	defer d.states.mu.Unlock()
 	return len(d.states.byToken)
 }
+
+// AwaitCheckpoint returns when the checkpoint that was under way, if one was, has ended.
+func (d *DB) AwaitCheckpoint() {
+	for range 2 { // one may wait its turn; the second is taken in only after it
+		d.writer.wal.kick <- struct{}{}
+	}
+}

@@ -37,6 +37,10 @@ func TestWhatIsRememberedRefusesNobody(t *testing.T) {
 			forbid: func(c *oauth.Client) { c.GrantTypes = []string{oauth.GrantAuthorizationCode} },
 			allow:  func(c *oauth.Client) { c.GrantTypes = []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken} },
 		},
+		"the client need not prove a key any more": {
+			forbid: func(c *oauth.Client) { c.DPoPRequired = true },
+			allow:  func(c *oauth.Client) { c.DPoPRequired = false },
+		},
 		"the client may rotate again": {
 			forbid: func(c *oauth.Client) { c.Policy.RotationOff = true },
 			allow:  func(c *oauth.Client) { c.Policy.RotationOff = false },

@@ -43,13 +43,15 @@ const maxRetries = 20
 // Token answers a token request. The client authenticates first, whatever else is wrong; every later check of a grant
 // type leaves what is stored as it was until all have passed.
 func (s *Server) Token(ctx context.Context, r TokenRequest) (*TokenResponse, error) {
-	authenticate := s.AuthenticateClient
-	if r.GrantType == GrantClientCredentials {
-		authenticate = s.authenticateNow // the secret alone gives a token, and no grant is looked at that would know of its end
+	// A client of a moment ago will do for a refresh alone: its write finds out whether the client still is as it was. Nor is anybody
+	// refused for what was true a moment ago.
+	authenticate := s.authenticateNow
+	if r.GrantType == GrantRefreshToken {
+		authenticate = s.AuthenticateClient
 	}
 	client, err := authenticate(ctx, r.Client, r.By)
-	if err == nil && (client.DisabledAt != nil || !client.Allows(r.GrantType)) {
-		client, err = s.authenticateNow(ctx, r.Client, r.By) // nobody is refused for what was true a moment ago
+	if err == nil && (client.DisabledAt != nil || !client.Allows(r.GrantType) || client.DPoPRequired && r.Proofs == nil) {
+		client, err = s.authenticateNow(ctx, r.Client, r.By)
 	}
 	var response *TokenResponse
 	if err == nil {

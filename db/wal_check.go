@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"math/bits"
 	"os"
@@ -29,8 +28,8 @@ const (
 // transactions cannot be told from a crash. Writes that failed, as on a full disk, leave frames of commits as well, but each begins a
 // chain of its own.
 //
-// It reads the file past SQLite, before SQLite opens it; a WAL that begins anew meanwhile is read once more. A WAL that is sound may
-// still be that of another file, which is an error as well where it can be told.
+// It reads the file past SQLite, before SQLite opens it, whether a server writes it or not. A WAL that is sound may still be that of
+// another file, which is an error as well where it can be told.
 func CheckWAL(ctx context.Context, path string) error {
 	if err := checkWALFrames(path); err != nil {
 		return err
@@ -39,60 +38,77 @@ func CheckWAL(ctx context.Context, path string) error {
 }
 
 func checkWALFrames(path string) error {
+	f, err := os.Open(path + "-wal")
+	if err != nil {
+		return nil // there is none, or SQLite says better what is wrong
+	}
+	defer f.Close()
+	lost, err := lostForGood(f, path)
+	if err == nil && lost {
+		err = fmt.Errorf("%s: %w; restore a backup", path+"-wal", errDamagedWAL)
+	}
+	return err
+}
+
+// lostForGood looks until two looks agree. A server that writes meanwhile can begin the WAL anew, which its header tells, or be in the
+// middle of a frame when that is read and have two more commits behind it when those are: damage is found in the same place again.
+func lostForGood(f io.ReaderAt, path string) (bool, error) {
+	last := int64(-1)
 	for {
-		f, err := os.Open(path + "-wal")
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return nil // SQLite says so better
-		}
 		before, after := make([]byte, walHeaderSize), make([]byte, walHeaderSize)
 		n, _ := f.ReadAt(before, 0)
-		lost, err := lostCommits(f, before[:n], path)
+		at, err := brokenAt(f, before[:n], path)
 		m, _ := f.ReadAt(after, 0)
-		_ = f.Close()
-		if string(before[:n]) != string(after[:m]) {
-			continue
+		switch {
+		case string(before[:n]) != string(after[:m]):
+			last = -1
+		case err != nil || at < 0:
+			return false, err
+		case at == last:
+			return true, nil
+		default:
+			last = at
 		}
-		if err == nil && lost {
-			err = fmt.Errorf("%s: %w; restore a backup", path+"-wal", errDamagedWAL)
-		}
-		return err
 	}
 }
 
-// lostCommits says whether the file holds confirmed transactions behind the last one that SQLite would read.
-func lostCommits(f *os.File, header []byte, path string) (bool, error) {
+// brokenAt gives the place from which on SQLite would read nothing although confirmed transactions follow, -1 for none.
+func brokenAt(f io.ReaderAt, header []byte, path string) (int64, error) {
 	r := io.NewSectionReader(f, walHeaderSize, 1<<40)
 	if len(header) < walHeaderSize {
-		return false, nil
+		return -1, nil
 	}
 	big, sum, ok := readWALHeader(header)
 	pageSize := binary.BigEndian.Uint32(header[8:])
 	if !ok {
-		return headless(r, path)
+		if lost, err := headless(r, path); err != nil || !lost {
+			return -1, err
+		}
+		return 0, nil
 	}
 	frame := make([]byte, frameHeaderSize+pageSize)
-	sound, commits := true, 0 // commits of the chain that the frame is in, once one is broken
-	for {
+	broken, commits := int64(-1), 0 // commits of the chain that the frame is in, once one is broken
+	for at := int64(walHeaderSize); ; at += int64(len(frame)) {
 		if _, err := io.ReadFull(r, frame); err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return false, nil
+				return -1, nil
 			}
-			return false, err
+			return -1, err
 		}
 		current := string(frame[8:16]) == string(header[16:24]) // the salts of this run through the file
 		chained := current && sum.add(big, frame[:8]).add(big, frame[frameHeaderSize:]).is(frame[16:24])
 		sum = walSum{binary.BigEndian.Uint32(frame[16:]), binary.BigEndian.Uint32(frame[20:])}
-		if sound = sound && chained; sound {
+		if broken < 0 && chained {
 			continue
+		}
+		if broken < 0 {
+			broken = at
 		}
 		if !chained {
 			commits = 0
 		} else if binary.BigEndian.Uint32(frame[4:]) != 0 {
 			if commits++; commits == 2 {
-				return true, nil
+				return broken, nil
 			}
 		}
 	}

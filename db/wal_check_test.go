@@ -1,9 +1,11 @@
 package db
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -60,6 +62,34 @@ func TestAWALThatLostWhatWasConfirmedIsDamaged(t *testing.T) {
 	if err := CheckWAL(t.Context(), path); err != nil {
 		t.Error("the last write is incomplete:", err)
 	}
+}
+
+// A command looks at the WAL of a server that goes on writing: it may read a frame that is half written, and behind it what came after.
+func TestAWALThatIsWrittenMeanwhileIsNotDamaged(t *testing.T) {
+	path, wal, frame := crashedWAL(t)
+	live := &halfWritten{bytes.NewReader(wal), walHeaderSize + 3*int64(frame) + 500, false}
+	if lost, err := lostForGood(live, path); lost || err != nil {
+		t.Error(lost, err)
+	}
+	if !live.read {
+		t.Error("the half-written frame was not read")
+	}
+}
+
+// halfWritten is a WAL with a byte that is not there yet when it is read first.
+type halfWritten struct {
+	wal  io.ReaderAt
+	at   int64
+	read bool
+}
+
+func (h *halfWritten) ReadAt(b []byte, off int64) (int, error) {
+	n, err := h.wal.ReadAt(b, off)
+	if i := h.at - off; !h.read && i >= 0 && i < int64(n) {
+		b[i] ^= 0x10
+		h.read = true
+	}
+	return n, err
 }
 
 // F4: each write that a full disk refused may have left the frame of its commit behind what was confirmed, or a piece of one.

@@ -23,6 +23,9 @@ const (
 	orCreate whenMissing = true
 )
 
+// commandWait is how long a command waits for its turn to write beside a busy server. Nobody waits for its answer as for a page.
+const commandWait = 30 * time.Second
+
 // with opens the database, does something and closes it.
 func (p *program) with(ctx context.Context, missing whenMissing, do func(*db.DB) error) error {
 	store, err := p.open(ctx, missing, db.Options{})
@@ -37,6 +40,9 @@ func (p *program) open(ctx context.Context, missing whenMissing, o db.Options) (
 		if err := p.mustExist(); err != nil {
 			return nil, err
 		}
+	}
+	if !o.Server {
+		o.QueueWait, o.BusyTimeout = commandWait, commandWait
 	}
 	store, err := db.Open(ctx, p.DB, o)
 	if errors.Is(err, db.ErrFault) {

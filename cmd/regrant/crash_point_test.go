@@ -100,8 +100,19 @@ func inCompany(point string) bool {
 	return strings.HasPrefix(point, "batch") || strings.HasSuffix(point, "savepoint") || strings.HasSuffix(point, "released") || strings.HasSuffix(point, "joined")
 }
 
-// dieAt has the server die at a moment of an act.
+// dieAt has the server die at a moment of an act. Whether an act finds itself in company is chance, so it is tried again.
 func (c *crashSite) dieAt(armed string, op crashOp, point string) {
+	c.t.Helper()
+	for tries := 1; !c.triedToDieAt(armed, op, point); tries++ {
+		if tries == 10 || !inCompany(point) {
+			c.t.Errorf("%s: the server does not come to %q", op.name, point)
+			return
+		}
+		c.server.start()
+	}
+}
+
+func (c *crashSite) triedToDieAt(armed string, op crashOp, point string) (died bool) {
 	c.t.Helper()
 	who, kinds := c.applications, op.victims
 	switch {
@@ -119,8 +130,8 @@ func (c *crashSite) dieAt(armed string, op crashOp, point string) {
 	wait := c.attack(context.Background(), victims, time.Millisecond)
 	select {
 	case <-c.server.ended:
+		died = true
 	case <-time.After(10 * time.Second):
-		c.t.Errorf("%s: the server does not come to %q", op.name, point)
 	}
 	c.server.stop()
 	wait()
@@ -129,4 +140,5 @@ func (c *crashSite) dieAt(armed string, op crashOp, point string) {
 		c.t.Error(err)
 	}
 	c.readLog()
+	return died
 }

@@ -35,7 +35,7 @@ func TestACommandWaitsForItsTurnToWrite(t *testing.T) {
 	go func() { ended <- create("admins") }()
 	select {
 	case err := <-ended:
-		t.Error("it did not wait:", err)
+		t.Fatal("it did not wait:", err)
 	case <-time.After(6 * time.Second):
 	}
 	if err := other.Rollback(); err != nil {

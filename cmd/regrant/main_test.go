@@ -41,9 +41,6 @@ func TestMain(m *testing.M) {
 
 // TestTranscripts runs every testdata/*.txt.
 func TestTranscripts(t *testing.T) {
-	if testing.Short() {
-		t.Skip("commands that run one after another leave the race detector nothing to find")
-	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", UpdateScripts: *update, RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

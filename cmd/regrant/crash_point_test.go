@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,23 +101,13 @@ func inCompany(point string) bool {
 	return strings.HasPrefix(point, "batch") || strings.HasSuffix(point, "savepoint") || strings.HasSuffix(point, "released") || strings.HasSuffix(point, "joined")
 }
 
-// dieAt has the server die at a moment of an act. Whether an act finds itself in company is chance, so it is tried again.
+// dieAt has the server die at a moment of an act.
 func (c *crashSite) dieAt(armed string, op crashOp, point string) {
-	c.t.Helper()
-	for tries := 1; !c.triedToDieAt(armed, op, point); tries++ {
-		if tries == 10 || !inCompany(point) {
-			c.t.Errorf("%s: the server does not come to %q", op.name, point)
-			return
-		}
-		c.server.start()
-	}
-}
-
-func (c *crashSite) triedToDieAt(armed string, op crashOp, point string) (died bool) {
 	c.t.Helper()
 	who, kinds := c.applications, op.victims
 	switch {
 	case inCompany(point):
+		kinds = slices.Concat(kinds, kinds) // who meets whom is chance
 	case len(kinds) > 0:
 		who, kinds = nil, kinds[:1]
 	default:
@@ -130,8 +121,8 @@ func (c *crashSite) triedToDieAt(armed string, op crashOp, point string) (died b
 	wait := c.attack(context.Background(), victims, time.Millisecond)
 	select {
 	case <-c.server.ended:
-		died = true
 	case <-time.After(10 * time.Second):
+		c.t.Errorf("%s: the server does not come to %q", op.name, point)
 	}
 	c.server.stop()
 	wait()
@@ -140,5 +131,4 @@ func (c *crashSite) triedToDieAt(armed string, op crashOp, point string) (died b
 		c.t.Error(err)
 	}
 	c.readLog()
-	return died
 }

@@ -223,34 +223,58 @@ func firstOf[E any](n int, older, newer []E) []E {
 // maxReplays bounds the replays of one generation: beyond them the token is refused, and nothing is revoked.
 const maxReplays = 100
 
-type replayKey struct {
-	id         [tokenIDSize]byte
-	generation uint32
-}
+// Bounds of what is remembered of replays. The while is longer than any window can be without outage.
+const (
+	replaysKept = 2 * time.Minute
+	maxReplayed = 100_000 // tokens in such a while, of 100 bytes
+)
 
-// replayCounter counts the replays of generations whose windows are open. It is memory only: a restart forgets it.
+// replayCounter counts the replays of each token's previous generation. It is memory only: a restart forgets it, and so do
+// two whiles without one.
 type replayCounter struct {
-	mu     sync.Mutex
-	counts map[replayKey]int
-	since  time.Time
+	mu              sync.Mutex
+	recent, earlier map[[tokenIDSize]byte]replayCount
+	since           time.Time // when recent began
 }
 
-// add counts one more and says whether it is still within the bound.
-func (r *replayCounter) add(k replayKey) bool {
+type replayCount struct {
+	generation uint32
+	replays    uint32
+}
+
+// add counts one more replay of a generation and says whether it is still within the bound.
+func (r *replayCounter) add(id [tokenIDSize]byte, generation uint32) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.counts[k]++
-	return r.counts[k] <= maxReplays
+	c, known := r.recent[id]
+	if !known {
+		c = r.earlier[id]
+	}
+	if generation > c.generation {
+		c = replayCount{generation: generation}
+	}
+	c.replays++
+	if !known && len(r.recent) >= maxReplayed || r.recent == nil {
+		r.turnLocked()
+	}
+	r.recent[id] = c
+	return c.replays <= maxReplays
 }
 
-// sweep forgets all counts now and then, at intervals longer than any window can be without outage.
+// sweep begins another while when one is over.
 func (r *replayCounter) sweep(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now.Sub(r.since) > 10*time.Minute || now.Before(r.since) {
-		clear(r.counts)
+	if passed := now.Sub(r.since); passed > replaysKept {
+		r.turnLocked()
+		r.since = now
+	} else if passed < 0 { // the clock was set back
 		r.since = now
 	}
+}
+
+func (r *replayCounter) turnLocked() {
+	r.recent, r.earlier = map[[tokenIDSize]byte]replayCount{}, r.recent
 }
 
 // refreshLimiter counts the refreshes of grants whose client has a limit, by minute. It is memory only.

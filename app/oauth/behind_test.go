@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"testing"
 	"time"
@@ -62,14 +63,51 @@ func TestAStoreThatFailsForHoursDoesNotFillTheMemory(t *testing.T) {
 }
 
 func TestTheReplaysOfAGenerationAreBounded(t *testing.T) { // T3
-	c := replayCounter{counts: map[replayKey]int{}}
+	var c replayCounter
+	token, other, began := [tokenIDSize]byte{1}, [tokenIDSize]byte{2}, time.Now()
+	c.sweep(began.Add(-replaysKept + maxReplays/2*time.Second))
 	for n := range maxReplays + 5 {
-		if ok := c.add(replayKey{generation: 1}); ok != (n < maxReplays) {
+		c.sweep(began.Add(time.Duration(n) * time.Second)) // a while ends amidst them
+		if ok := c.add(token, 1); ok != (n < maxReplays) {
 			t.Fatalf("replay %d: %v", n+1, ok)
 		}
 	}
-	if !c.add(replayKey{generation: 2}) {
+	if !c.add(other, 1) || !c.add(token, 2) {
 		t.Error("another generation has a count of its own")
+	}
+}
+
+func TestWhatIsRememberedOfReplaysIsBounded(t *testing.T) {
+	var c replayCounter
+	id := func(n int) (id [tokenIDSize]byte) {
+		binary.BigEndian.PutUint64(id[:], uint64(n))
+		return id
+	}
+	for generation := range uint32(1000) {
+		c.add(id(0), generation+1)
+	}
+	if len(c.recent)+len(c.earlier) != 1 {
+		t.Errorf("%d counts of one token", len(c.recent)+len(c.earlier))
+	}
+
+	for n := range 3 * maxReplayed {
+		c.add(id(n), 1)
+	}
+	if n := len(c.recent) + len(c.earlier); n > 2*maxReplayed {
+		t.Errorf("%d counts", n)
+	}
+	for range maxReplays {
+		c.add(id(3*maxReplayed-1), 1)
+	}
+	if c.add(id(3*maxReplayed-1), 1) {
+		t.Error("the count of a token that is replayed now was forgotten")
+	}
+
+	began := time.Now()
+	c.sweep(began)
+	c.sweep(began.Add(replaysKept + time.Second))
+	if n := len(c.recent) + len(c.earlier); n != 0 {
+		t.Errorf("%d counts are kept when all windows are over", n)
 	}
 }
 

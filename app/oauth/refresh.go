@@ -222,7 +222,7 @@ func (s *Server) replay(ctx context.Context, client *Client, state *RefreshState
 	if err != nil {
 		return nil, s.noteError(state, token, r, now, err)
 	}
-	if !s.replays.add(replayKey{state.TokenID, token.generation}) {
+	if !s.replays.add(state.TokenID, token.generation) {
 		return nil, s.refused(state, token, r, now, RuleTokenReplayed, "replayed too often within its window")
 	}
 	key, ok := s.windows.find(state.WindowKeyID)

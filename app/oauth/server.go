@@ -58,7 +58,6 @@ func New(ctx context.Context, cfg Config, store Store) (*Server, error) {
 	if s.alarm == nil {
 		s.alarm = func(string, ...any) {}
 	}
-	s.replays.counts = map[replayKey]int{}
 	state, epoch, err := store.Clock(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the clock: %w", err)

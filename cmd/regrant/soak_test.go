@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,24 +57,52 @@ func TestF18_Soak(t *testing.T) {
 // hour.
 func (c *crashSite) live(life time.Duration, turn int) (rotations int64, slope float64) {
 	c.t.Helper()
-	var samples []sample
-	done := allWork(c.applications, nil)
+	done, watched := allWork(c.applications, nil), c.watchMemory(life/3)
 	began := time.Now()
 	for i := 0; time.Since(began) < life; i++ {
 		wait := c.attack(context.Background(), c.prepare(kindsOf(turn+i)...), 5*time.Second)
 		time.Sleep(5 * time.Second)
 		wait()
-		if at := time.Since(began); at > life/3 {
-			samples = append(samples, sample{at.Hours(), float64(c.memory("VmRSS:")) / (1 << 20)})
-		}
 	}
+	slope = slopeOf(watched())
 	c.server.stop()
 	rotations = done()
 	c.readLog()
-	return rotations, slopeOf(samples)
+	return rotations, slope
 }
 
 type sample struct{ x, y float64 }
+
+// watchMemory gives the least memory of each half minute after the first time, in hours and MiB, until the function that it returns
+// is called. The least, because a password that is checked takes 19 MiB for a moment.
+func (c *crashSite) watchMemory(first time.Duration) (samples func() []sample) {
+	var (
+		all   []sample
+		over  = make(chan struct{})
+		done  sync.WaitGroup
+		began = time.Now()
+	)
+	done.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-over:
+				return
+			case <-time.After(time.Second):
+			}
+			at, mib := time.Since(began), float64(c.memory("VmRSS:"))/(1<<20)
+			if at < first {
+				continue
+			}
+			if i%30 == 0 || len(all) == 0 {
+				all = append(all, sample{at.Hours(), mib})
+			}
+			if last := &all[len(all)-1]; mib < last.y {
+				*last = sample{at.Hours(), mib}
+			}
+		}
+	})
+	return func() []sample { close(over); done.Wait(); return all }
+}
 
 // slopeOf is that of the line of least squares.
 func slopeOf(all []sample) float64 {

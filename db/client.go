@@ -178,6 +178,7 @@ func client(r queries.Client) *oauth.Client {
 		DisabledAt: instantOrNil(r.DisabledAt), GrantsRevokedBefore: instantOrNil(r.GrantsRevokedBefore), Version: r.Version,
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
+	c.JWKS, c.JWKSURI, c.AuthSigningAlg = textOf(r.JWKS), textOf(r.JWKSURI), textOf(r.AuthSigningAlg)
 	if r.ScopesOnRefresh != nil {
 		c.Policy.ScopesOnRefresh = append(oauth.Scope{}, words(*r.ScopesOnRefresh)...) // empty is not nil: no scope survives
 	}
@@ -203,6 +204,7 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 		SecondFactorAt: since(c.SecondFactor, old.SecondFactorAt, c.UpdatedAt), PARRequiredAt: since(c.PARRequired, old.PARRequiredAt, c.UpdatedAt),
 		DPOPRequiredAt: since(c.DPoPRequired, old.DPOPRequiredAt, c.UpdatedAt), FormPostAt: since(c.FormPost, old.FormPostAt, c.UpdatedAt),
 	}
+	row.JWKS, row.JWKSURI, row.AuthSigningAlg = orNull(c.JWKS), orNull(c.JWKSURI), orNull(c.AuthSigningAlg)
 	if p.ScopesOnRefresh != nil {
 		scope := p.ScopesOnRefresh.String()
 		row.ScopesOnRefresh = &scope
@@ -269,4 +271,11 @@ func oneRow(n int64, err, otherwise error) error {
 		return otherwise
 	}
 	return err
+}
+
+func textOf(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

@@ -47,6 +47,18 @@ var clientRules = map[string]func(*world){
 
 		same(w.T, names, "abc")
 	},
+	"of many uses of an assertion one wins, until it is forgotten": func(w *world) {
+		ends := w.now.Add(time.Minute)
+
+		won := w.race(func(int) error { return w.UseAssertion(w.Context(), []byte("one"), ends) }, oauth.ErrSpent)
+
+		same(w.T, won, 1)
+		w.ok(w.UseAssertion(w.Context(), []byte("two"), ends))
+		must(w.Sweep(w.Context(), ends.Add(-time.Microsecond), 10))
+		w.want(w.UseAssertion(w.Context(), []byte("one"), ends), oauth.ErrSpent)
+		same(w.T, must(w.Sweep(w.Context(), ends, 10)), 2)
+		w.ok(w.UseAssertion(w.Context(), []byte("one"), ends))
+	},
 	"an unknown id is not found": func(w *world) {
 		_, err := w.Client(w.Context(), "x")
 		w.want(err, oauth.ErrNotFound)

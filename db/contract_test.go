@@ -147,7 +147,8 @@ func fullClient(id string) *oauth.Client {
 		Trusted: true, PKCEWaived: true, RedirectURIRequired: true, SecondFactor: true, PARRequired: true, DPoPRequired: true, FormPost: true,
 		Secret:    &oauth.ClientSecret{Hash: []byte("new"), Hint: "abcd", CreatedAt: start},
 		OldSecret: &oauth.ClientSecret{Hash: []byte("old"), Hint: "wxyz", CreatedAt: start.Add(-time.Hour), EndsAt: &ends},
-		Policy:    policy, CreatedAt: start, UpdatedAt: start,
+		JWKS:      `{"keys":[]}`, JWKSURI: "https://a.example/jwks.json", AuthSigningAlg: "ES256",
+		Policy: policy, CreatedAt: start, UpdatedAt: start,
 	}
 }
 

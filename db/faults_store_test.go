@@ -44,11 +44,12 @@ func everyMethod() map[string]call {
 		"CreateAPI": write(func(c ctx, s store) error {
 			return s.CreateAPI(c, &oauth.API{Resource: "https://x.example", ClientID: "y"}, fullClient("y"), e)
 		}),
-		"UpdateAPI": write(func(c ctx, s store) error { return s.UpdateAPI(c, &oauth.API{Resource: "x"}, e) }),
-		"DeleteAPI": write(func(c ctx, s store) error { return s.DeleteAPI(c, "x", e) }),
-		"Keys":      read(func(c ctx, s store) ([]oauth.Key, error) { return s.Keys(c) }),
-		"AddKeys":   write(func(c ctx, s store) error { return s.AddKeys(c, []oauth.Key{testKey("k", 1)}, nil, e) }),
-		"Owner":     read(func(c ctx, s store) (*oauth.Owner, error) { return s.Owner(c, "x") }),
+		"UpdateAPI":    write(func(c ctx, s store) error { return s.UpdateAPI(c, &oauth.API{Resource: "x"}, e) }),
+		"DeleteAPI":    write(func(c ctx, s store) error { return s.DeleteAPI(c, "x", e) }),
+		"UseAssertion": write(func(c ctx, s store) error { return s.UseAssertion(c, []byte("x"), start) }),
+		"Keys":         read(func(c ctx, s store) ([]oauth.Key, error) { return s.Keys(c) }),
+		"AddKeys":      write(func(c ctx, s store) error { return s.AddKeys(c, []oauth.Key{testKey("k", 1)}, nil, e) }),
+		"Owner":        read(func(c ctx, s store) (*oauth.Owner, error) { return s.Owner(c, "x") }),
 		"SaveAuthorizationRequest": write(func(c ctx, s store) error {
 			return s.SaveAuthorizationRequest(c, pendingRequest("r", start), 10)
 		}),

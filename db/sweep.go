@@ -43,6 +43,7 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 		{"sweep revoked access tokens", func(tx *Tx) (int64, error) {
 			return tx.SweepRevokedAccessTokens(ctx, micros(now.Add(-revokedKept)), lim)
 		}},
+		{"sweep client assertions", func(tx *Tx) (int64, error) { return tx.SweepClientAssertions(ctx, micros(now), lim) }},
 		{"sweep grants", func(tx *Tx) (int64, error) { return tx.sweepTombstones(ctx, now.Add(-tombstoneKept), lim) }},
 		{"sweep revocations of many", func(tx *Tx) (int64, error) {
 			before := now.Add(-tombstoneKept)

@@ -145,6 +145,10 @@ func clientProblem(t *view.Text, err error) (field, text string) {
 		return "grant_type", sentence(why)
 	case "token_endpoint_auth_method":
 		return "auth_method", sentence(why)
+	case "jwks", "jwks_uri":
+		return "keys", sentence(why)
+	case "token_endpoint_auth_signing_alg":
+		return "auth_method", sentence(why)
 	case "no-pkce":
 		return "pkce", t.T("admin.clients.error.pkce")
 	case "no-rotation":

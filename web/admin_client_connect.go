@@ -12,7 +12,7 @@ func (s *Server) showClientConnect(w http.ResponseWriter, r *http.Request, a *ad
 	frame := s.clientFrame(w, r, a, c, "admin.clients.tab.connect")
 	t := frame.Text
 	page := view.AdminClientConnect{
-		AdminFrame: frame, ClientHead: clientHead(t, c, "connect"), Secret: !c.Public(), Guides: s.guides(t, c),
+		AdminFrame: frame, ClientHead: clientHead(t, c, "connect"), Secret: c.HasSecret(), Guides: s.guides(t, c),
 		Facts: []view.ConnectFact{
 			{ID: "fact-issuer", Label: t.T("admin.clients.connect.issuer"), Value: s.cfg.Issuer},
 			{ID: "fact-client", Label: t.T("admin.clients.fact.client_id"), Value: c.ID},

@@ -21,7 +21,10 @@ func (s *Server) showClientCredentials(w http.ResponseWriter, r *http.Request, a
 	page := view.AdminClientCredentials{
 		AdminFrame: frame, ClientHead: clientHead(frame.Text, c, "credentials"), Public: c.Public(), Method: string(c.AuthMethod), Now: s.now(),
 	}
-	page.Secrets = secretRows(c, s)
+	page.Secrets, page.KeysAt, page.Signing = secretRows(c, s), c.JWKSURI, c.AuthMethod == oauth.AuthPrivateKeyJWT
+	for _, k := range c.Keys() {
+		page.Keys = append(page.Keys, view.ClientKeyRow{ID: k.ID, Type: k.Type, Thumbprint: k.Thumbprint})
+	}
 	s.showPage(w, r, http.StatusOK, false, page)
 }
 
@@ -45,10 +48,10 @@ func (s *Server) rotateSecret(w http.ResponseWriter, r *http.Request, a *admin, 
 	f := rotationForm{method: oauth.AuthMethod(form.Get("method")), overlap: form.Get("overlap"), leaked: form.Get("leaked") == "on"}
 	version, _ := strconv.ParseInt(form.Get("version"), 10, 64)
 	rotation := oauth.SecretRotation{Leaked: f.leaked, Version: max(version, 1)}
-	if c.Public() {
+	if !c.HasSecret() {
 		rotation.Method = f.method
 	}
-	known := c.Public()
+	known := !c.HasSecret()
 	for _, o := range overlaps {
 		if o.value == f.overlap {
 			rotation.Overlap, known = o.long, true
@@ -87,7 +90,7 @@ func (s *Server) writeSecret(w http.ResponseWriter, r *http.Request, a *admin, b
 	switch {
 	case leaked:
 		page.Lead = t.T("admin.clients.secret.leaked")
-	case before.Public():
+	case !before.HasSecret():
 		page.Lead = t.T("admin.clients.secret.first")
 	case c.OldSecret.Living(s.now()):
 		page.Lead = t.T("admin.clients.secret.overlap", "Until", t.DateTime(*c.OldSecret.EndsAt))
@@ -108,10 +111,13 @@ func (s *Server) writeRotation(w http.ResponseWriter, r *http.Request, a *admin,
 			Hidden: map[string]string{"version": strconv.FormatInt(c.Version, 10)},
 		},
 	}
-	if c.Public() {
+	if !c.HasSecret() {
 		page.Confirm.Title, page.Confirm.Lead = t.T("admin.clients.confidential.title", "Name", c.Name), t.T("admin.clients.confidential.lead")
+		if !c.Public() {
+			page.Confirm.Lead = t.T("admin.clients.confidential.lead_keys")
+		}
 		page.Confirm.Submit, page.Confirm.Cancel = t.T("admin.clients.confidential.submit"), clientPath(c.ID)+"/credentials"
-		page.Methods = authMethods(t, f.method, true, false)
+		page.Methods = secretMethods(t, f.method)
 		s.showPage(w, r, status, false, page)
 		return
 	}

@@ -19,6 +19,7 @@ type newClientForm struct {
 	name         string
 	redirectURIs string
 	scope        oauth.Scope
+	keys         string            // public keys or where they stand, in the place of a secret
 	errors       map[string]string // by field
 }
 
@@ -36,7 +37,7 @@ func (s *Server) createClient(w http.ResponseWriter, r *http.Request, a *admin) 
 	form := r.PostForm
 	f := newClientForm{
 		id: form.Get("id"), kind: oauth.Kind(form.Get("kind")), name: strings.TrimSpace(form.Get("name")), redirectURIs: form.Get("redirect_uris"),
-		scope: form["scope"], errors: map[string]string{},
+		scope: form["scope"], keys: strings.TrimSpace(form.Get("keys")), errors: map[string]string{},
 	}
 	c, secret, err := s.registerClient(r, a, &f)
 	switch {
@@ -53,7 +54,7 @@ func (s *Server) createClient(w http.ResponseWriter, r *http.Request, a *admin) 
 	t := s.frame(r).Text
 	s.showPage(w, r, http.StatusOK, false, view.AdminClientCreated{
 		AdminFrame: s.adminFrame(w, r, a, "clients", view.Crumb{Label: t.T("admin.clients.new.title")}),
-		Name:       c.Name, ID: c.ID, Path: clientPath(c.ID), Secret: secret, Guides: s.guides(t, c),
+		Name:       c.Name, ID: c.ID, Path: clientPath(c.ID), Secret: secret, Keys: c.AuthMethod == oauth.AuthPrivateKeyJWT, Guides: s.guides(t, c),
 	})
 }
 
@@ -80,6 +81,12 @@ func (s *Server) registerClient(r *http.Request, a *admin, f *newClientForm) (c 
 		c.Scope = c.Scope.Without(oauth.StandardScopes()...) // there is no person to ask about
 	} else {
 		c.RedirectURIs = s.readRedirectURIs(t, f.redirectURIs, f.errors)
+	}
+	if f.keys != "" && c.HasSecret() {
+		c.AuthMethod = oauth.AuthPrivateKeyJWT
+		c.JWKS, c.JWKSURI = readKeys(f.keys)
+	} else if f.keys != "" {
+		f.errors["keys"] = t.T("admin.clients.error.keys_public")
 	}
 	if f.name == "" {
 		f.errors["name"] = t.T("admin.clients.error.name")
@@ -110,13 +117,14 @@ func (s *Server) writeNewClient(w http.ResponseWriter, r *http.Request, a *admin
 		},
 		RedirectURIs: redirectURIField(t, f.redirectURIs, f.errors["redirect_uris"]),
 		Scopes:       groups, ScopeError: f.errors["scope"],
+		Keys: keysField(t, t.T("admin.clients.new.keys_help"), f.keys, f.errors["keys"]),
 	}
 	for _, other := range []string{"grant_type", "auth_method", "client_id"} { // unreachable with the kinds that are offered
 		if f.errors[other] != "" {
 			page.KindError = f.errors[other]
 		}
 	}
-	focusFirst(&page.Name, &page.RedirectURIs)
+	focusFirst(&page.Name, &page.RedirectURIs, &page.Keys)
 	s.showPage(w, r, status, false, page)
 }
 

@@ -20,6 +20,7 @@ type clientForm struct {
 	scope        oauth.Scope
 	grantTypes   []string
 	authMethod   oauth.AuthMethod
+	keys         string // a JWK set, or where one stands
 	trusted      bool
 	pkce         bool
 	repeat       bool // the redirect URI at the token endpoint
@@ -40,7 +41,7 @@ func clientFormOf(c *oauth.Client) clientForm {
 	f := clientForm{
 		version: c.Version, name: c.Name, redirectURIs: strings.Join(c.RedirectURIs, "\n"), scope: c.Scope, grantTypes: c.GrantTypes,
 		authMethod: c.AuthMethod, trusted: c.Trusted, pkce: !c.PKCEWaived, repeat: c.RedirectURIRequired, second: c.SecondFactor, par: c.PARRequired, dpop: c.DPoPRequired, formPost: c.FormPost, errors: map[string]string{},
-		restricted: c.Restricted,
+		restricted: c.Restricted, keys: c.JWKS + c.JWKSURI,
 	}
 	for _, g := range c.Groups {
 		f.groups = append(f.groups, g.ID)
@@ -53,7 +54,7 @@ func readClientForm(form url.Values) clientForm {
 	return clientForm{
 		version: version, name: strings.TrimSpace(form.Get("name")), redirectURIs: form.Get("redirect_uris"), scope: form["scope"],
 		restricted: form.Get("access") == "groups", groups: form["group"],
-		grantTypes: form["grant_type"], authMethod: oauth.AuthMethod(form.Get("auth_method")), trusted: form.Get("trusted") == "on",
+		grantTypes: form["grant_type"], authMethod: oauth.AuthMethod(form.Get("auth_method")), keys: strings.TrimSpace(form.Get("keys")), trusted: form.Get("trusted") == "on",
 		pkce: form.Get("pkce") == "on", repeat: form.Get("redirect_uri_required") == "on", second: form.Get("second_factor") == "on", par: form.Get("require_par") == "on", dpop: form.Get("dpop") == "on", formPost: form.Get("form_post") == "on", errors: map[string]string{},
 	}
 }
@@ -90,6 +91,7 @@ func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, 
 			return errNotFresh
 		}
 		now.Name, now.RedirectURIs, now.Scope, now.GrantTypes, now.AuthMethod = wanted.Name, wanted.RedirectURIs, wanted.Scope, wanted.GrantTypes, wanted.AuthMethod
+		now.JWKS, now.JWKSURI, now.AuthSigningAlg = wanted.JWKS, wanted.JWKSURI, wanted.AuthSigningAlg
 		now.Trusted, now.PKCEWaived, now.RedirectURIRequired = wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired
 		now.SecondFactor, now.PARRequired, now.DPoPRequired, now.FormPost = wanted.SecondFactor, wanted.PARRequired, wanted.DPoPRequired, wanted.FormPost
 		now.Restricted, now.Groups = wanted.Restricted, wanted.Groups
@@ -130,6 +132,9 @@ func (s *Server) wanted(t *view.Text, c *oauth.Client, f *clientForm) *oauth.Cli
 	if f.authMethod != "" {
 		wanted.AuthMethod = f.authMethod
 	}
+	if wanted.AuthMethod == oauth.AuthPrivateKeyJWT {
+		wanted.JWKS, wanted.JWKSURI = readKeys(f.keys)
+	}
 	if wanted.Scope == nil {
 		wanted.Scope = oauth.Scope{}
 	}
@@ -161,8 +166,9 @@ func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *
 		},
 		RedirectURIs: redirectURIField(t, f.redirectURIs, f.errors["redirect_uris"]),
 		Scopes:       groups, ScopeError: f.errors["scope"], GrantTypes: grantTypeBoxes(t, f.grantTypes), GrantError: f.errors["grant_type"],
-		AuthMethods: authMethods(t, f.authMethod, c.Public(), true), AuthHelp: t.T("admin.clients.auth.help"), AuthError: f.errors["auth_method"],
-		Public: c.Public(), TrustedOn: f.trusted, PKCEOn: f.pkce, PKCEError: f.errors["pkce"], RepeatOn: f.repeat, SecondOn: f.second, PAROn: f.par, DPoPOn: f.dpop, FormPostOn: f.formPost,
+		AuthMethods: authMethods(t, f.authMethod, c), AuthHelp: t.T("admin.clients.auth.help"), AuthError: f.errors["auth_method"],
+		Keys:   keysField(t, t.T("admin.clients.keys.help"), f.keys, f.errors["keys"]),
+		Public: !c.HasSecret(), TrustedOn: f.trusted, PKCEOn: f.pkce, PKCEError: f.errors["pkce"], RepeatOn: f.repeat, SecondOn: f.second, PAROn: f.par, DPoPOn: f.dpop, FormPostOn: f.formPost,
 	}
 	if page.AccessOptions, page.AccessGroups, page.AccessLabels, err = s.accessChoice(r, t, c, f); err != nil {
 		s.unavailable(w, r, "list groups", err)
@@ -181,7 +187,7 @@ func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *
 	if other := f.errors["rotation"]; other != "" && page.AuthError == "" { // its policy forbids what the form asks for
 		page.AuthError = other
 	}
-	focusFirst(&page.FieldName, &page.RedirectURIs)
+	focusFirst(&page.FieldName, &page.RedirectURIs, &page.Keys)
 	s.showPage(w, r, status, false, page)
 }
 
@@ -193,20 +199,43 @@ func grantTypeBoxes(t *view.Text, on []string) []view.ScopeBox {
 	}
 }
 
-// authMethods are the ways to authenticate that a client may be given. A public one gets a secret first, by its rotation.
-func authMethods(t *view.Text, chosen oauth.AuthMethod, public, withNone bool) []view.Option {
-	none := view.Option{Value: string(oauth.AuthNone), Label: t.T("admin.clients.auth.none.label"), Help: t.T("admin.clients.auth.none.help")}
+// authMethods are the ways to authenticate that a client may be given. One without a secret gets that first, by its rotation.
+func authMethods(t *view.Text, chosen oauth.AuthMethod, c *oauth.Client) []view.Option {
 	options := []view.Option{
+		{Value: string(oauth.AuthPrivateKeyJWT), Label: t.T("admin.clients.auth.key.label"), Help: t.T("admin.clients.auth.key.help")},
+		{Value: string(oauth.AuthNone), Label: t.T("admin.clients.auth.none.label"), Help: t.T("admin.clients.auth.none.help")},
+	}
+	if c.HasSecret() {
+		options = append(secretMethods(t, chosen), options...)
+	}
+	return selected(options, chosen)
+}
+
+// secretMethods are the ways to send a secret.
+func secretMethods(t *view.Text, chosen oauth.AuthMethod) []view.Option {
+	return selected([]view.Option{
 		{Value: string(oauth.AuthBasic), Label: t.T("admin.clients.auth.basic.label"), Help: t.T("admin.clients.auth.basic.help")},
 		{Value: string(oauth.AuthPost), Label: t.T("admin.clients.auth.post.label"), Help: t.T("admin.clients.auth.post.help")},
-	}
-	if public && withNone {
-		options = []view.Option{none}
-	} else if withNone {
-		options = append(options, none)
-	}
+	}, chosen)
+}
+
+func selected(options []view.Option, chosen oauth.AuthMethod) []view.Option {
 	for i := range options {
 		options[i].Selected = options[i].Value == string(chosen)
 	}
 	return options
+}
+
+func keysField(t *view.Text, help, value, problem string) view.Field {
+	return view.Field{
+		Name: "keys", Label: t.T("admin.clients.keys.label"), Help: help, Value: value, Placeholder: "https://app.example.com/jwks.json", Error: problem,
+	}
+}
+
+// readKeys tells the keys of a client from the address at which they stand.
+func readKeys(text string) (jwks, address string) {
+	if text == "" || strings.HasPrefix(text, "{") {
+		return text, ""
+	}
+	return "", text
 }

@@ -9,6 +9,10 @@ type ruleText struct{ title, why, do string }
 var ruleTexts = map[oauth.Rule]ruleText{
 	oauth.RuleWrongSecret:        {"admin.refusal.rule.client_wrong_secret.title", "admin.refusal.rule.client_wrong_secret.why", "admin.refusal.rule.client_wrong_secret.do"},
 	oauth.RuleWrongMethod:        {"admin.refusal.rule.client_wrong_method.title", "admin.refusal.rule.client_wrong_method.why", "admin.refusal.rule.client_wrong_method.do"},
+	oauth.RuleAssertion:          {"admin.refusal.rule.client_assertion.title", "admin.refusal.rule.client_assertion.why", "admin.refusal.rule.client_assertion.do"},
+	oauth.RuleAssertionKey:       {"admin.refusal.rule.client_assertion_key.title", "admin.refusal.rule.client_assertion_key.why", "admin.refusal.rule.client_assertion_key.do"},
+	oauth.RuleAssertionUsed:      {"admin.refusal.rule.client_assertion_used.title", "admin.refusal.rule.client_assertion_used.why", "admin.refusal.rule.client_assertion_used.do"},
+	oauth.RuleClientKeys:         {"admin.refusal.rule.client_keys.title", "admin.refusal.rule.client_keys.why", "admin.refusal.rule.client_keys.do"},
 	oauth.RuleClientDisabled:     {"admin.refusal.rule.client_disabled.title", "admin.refusal.rule.client_disabled.why", "admin.refusal.rule.client_disabled.do"},
 	oauth.RuleClientGrantType:    {"admin.refusal.rule.client_grant_type.title", "admin.refusal.rule.client_grant_type.why", "admin.refusal.rule.client_grant_type.do"},
 	oauth.RuleClientPublic:       {"admin.refusal.rule.client_public.title", "admin.refusal.rule.client_public.why", "admin.refusal.rule.client_public.do"},

@@ -91,7 +91,7 @@ func FuzzClientAuthentication(f *testing.F) {
 			}
 			return
 		}
-		if c.ClientID == "" || form.Get("client_assertion") != "" {
+		if c.ClientID == "" || form.Get("client_assertion") != "" && c.Method != oauth.AuthPrivateKeyJWT {
 			t.Fatalf("%q, %q: nobody is let in as %+v", header, body, c)
 		}
 		switch c.Method {
@@ -101,6 +101,10 @@ func FuzzClientAuthentication(f *testing.F) {
 			}
 		case oauth.AuthPost:
 			if header != "" || c.ClientID != form.Get("client_id") || c.Secret != form.Get("client_secret") || c.Secret == "" {
+				t.Fatalf("%q, %q: %+v", header, body, c)
+			}
+		case oauth.AuthPrivateKeyJWT:
+			if header != "" || c.Secret != "" || c.Assertion == "" || c.Assertion != form.Get("client_assertion") || form.Get("client_id") != "" && form.Get("client_id") != c.ClientID {
 				t.Fatalf("%q, %q: %+v", header, body, c)
 			}
 		case oauth.AuthNone:

@@ -99,6 +99,10 @@ func (s faultyStore) PushedRequest(ctx context.Context, hash []byte) (*oauth.Pus
 	return around(s.f, "PushedRequest", func() (*oauth.PushedRequest, error) { return s.Store.PushedRequest(ctx, hash) })
 }
 
+func (s faultyStore) UseAssertion(ctx context.Context, id []byte, keepUntil time.Time) error {
+	return s.f.around("UseAssertion", func() error { return s.Store.UseAssertion(ctx, id, keepUntil) })
+}
+
 func (s faultyStore) IssueCode(ctx context.Context, id string, code *oauth.AuthorizationCode, c *oauth.Consent, e *audit.Event) error {
 	return s.f.around("IssueCode", func() error { return s.Store.IssueCode(ctx, id, code, c, e) })
 }

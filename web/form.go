@@ -111,7 +111,8 @@ func parseForm(s string) (url.Values, error) {
 func clientCredentials(r *http.Request, form url.Values) (oauth.ClientCredentials, error) {
 	twice := &oauth.Error{Code: oauth.InvalidRequest, Description: "The client authenticates in more than one way."}
 	failed := &oauth.Error{Code: oauth.InvalidClient, Description: "Client authentication failed."}
-	id, secret, assertion := form.Get("client_id"), form.Get("client_secret"), form.Get("client_assertion") != ""
+	id, secret := form.Get("client_id"), form.Get("client_secret")
+	assertion := form.Get("client_assertion") != "" || form.Get("client_assertion_type") != ""
 	headers := r.Header.Values("Authorization")
 	switch {
 	case len(headers) > 1 || len(headers) == 1 && (secret != "" || assertion) || secret != "" && assertion:
@@ -125,7 +126,18 @@ func clientCredentials(r *http.Request, form url.Values) (oauth.ClientCredential
 			return oauth.ClientCredentials{}, twice
 		}
 		return oauth.ClientCredentials{ClientID: headerID, Secret: headerSecret, Method: oauth.AuthBasic}, nil
-	case assertion || id == "":
+	case assertion:
+		c := oauth.ClientCredentials{
+			ClientID: id, Assertion: form.Get("client_assertion"), AssertionType: form.Get("client_assertion_type"), Method: oauth.AuthPrivateKeyJWT,
+		}
+		if id == "" { // it need not be said twice, RFC 7521 §4.2
+			c.ClientID = oauth.AssertedClient(c.Assertion)
+		}
+		if c.ClientID == "" || c.Assertion == "" {
+			return oauth.ClientCredentials{}, failed
+		}
+		return c, nil
+	case id == "":
 		return oauth.ClientCredentials{}, failed
 	case secret != "":
 		return oauth.ClientCredentials{ClientID: id, Secret: secret, Method: oauth.AuthPost}, nil

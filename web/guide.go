@@ -21,6 +21,13 @@ func (s *Server) guides(t *view.Text, c *oauth.Client) []view.Guide {
 		return view.Guide{ID: id, Title: title, Lead: lead, Parts: parts}
 	}
 	part := func(text, code string) view.GuidePart { return view.GuidePart{Text: text, Code: code} }
+	if c.AuthMethod == oauth.AuthPrivateKeyJWT { // a library makes the assertions, no line of a shell does
+		code := jsServer
+		if !getsPeople(c) {
+			code = jsMachine
+		}
+		return []view.Guide{guide("javascript", "JavaScript", t.T("admin.guide.key_lead"), part("npm install openid-client", code))}
+	}
 	if !getsPeople(c) {
 		if !c.Allows(oauth.GrantClientCredentials) {
 			return nil
@@ -99,7 +106,9 @@ func (s *Server) guideValues(c *oauth.Client) *strings.Replacer {
 		client = url.QueryEscape(c.ID) // RFC 6749 section 2.3.1
 	}
 	jsAuth, shSecret := "client.None()", ""
-	if !c.Public() {
+	if c.AuthMethod == oauth.AuthPrivateKeyJWT {
+		jsAuth = jsKey
+	} else if !c.Public() {
 		jsAuth, shSecret = "client."+method+`("`+view.SecretPlaceholder+`")`, "CLIENT_SECRET="+view.SecretPlaceholder+"\n"
 	}
 	grafanaStyle := "InHeader"

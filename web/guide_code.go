@@ -48,6 +48,10 @@ curl -sS "$ISSUER/token" {CURL_AUTH} \
   --data-urlencode scope={SH_SCOPE}
 `
 
+const jsKey = `client.PrivateKeyJwt(
+    await crypto.subtle.importKey("jwk", JSON.parse(process.env.CLIENT_KEY),
+      { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]))`
+
 const jsServer = `
 import * as client from "openid-client";
 

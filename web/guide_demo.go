@@ -25,6 +25,9 @@ func demoCommand(issuer string, c *oauth.Client) string {
 			listen = net.JoinHostPort(u.Hostname(), "8081")
 		}
 		words := []string{"regrant demo --server " + shellQuoted(issuer), "--client-id " + shellQuoted(c.ID)}
+		if c.AuthMethod == oauth.AuthPrivateKeyJWT {
+			return "" // the demo has no key
+		}
 		if !c.Public() {
 			words = append(words, "--client-secret-stdin")
 		}

@@ -104,6 +104,9 @@ func behaviourRules(t *testing.T) {
 			check(t, m, member, methods, func(method string) bool {
 				id := "META09-" + endpoint[1:] + "-" + method
 				c := oauth.Client{ID: id, Name: id, AuthMethod: oauth.AuthMethod(method), RedirectURIs: []string{"https://meta.test/cb"}}
+				if strings.HasSuffix(method, "_jwt") {
+					c.JWKS = jwkSet(t, testKeys()["ES256"])
+				}
 				secret, err := oauth.RegisterClient(context.Background(), s.db, &c, s.clock.Wall(), by)
 				if err != nil {
 					return false
@@ -114,6 +117,9 @@ func behaviourRules(t *testing.T) {
 					headers = []string{"Authorization", basic(id, secret)}
 				case "client_secret_post":
 					form.Set("client_secret", secret)
+				case "private_key_jwt":
+					form.Set("client_assertion", sign(t, testKeys()["ES256"], s.assertionClaims(id)))
+					form.Set("client_assertion_type", oauth.AssertionType)
 				}
 				a := s.postBody(endpoint, form.Encode(), headers...)
 				if a.status == http.StatusUnauthorized {
@@ -125,6 +131,22 @@ func behaviourRules(t *testing.T) {
 					t.Errorf("%s by %s: %d", endpoint, method, a.status)
 				}
 				return true
+			})
+		}
+		for endpoint, path := range map[string]string{"token": "/token", "revocation": "/revoke", "introspection": "/introspect"} {
+			member := endpoint + "_endpoint_auth_signing_alg_values_supported"
+			check(t, m, member, []string{"none", "HS256", "HS384", "HS512", "RS384", "RS512", "PS384", "PS512", "ES384", "ES512"}, func(alg string) bool {
+				k := keyFor(t, alg)
+				c := signingClient(t, testKeys()["ES256"], testKeys()["RS256"], testKeys()["EdDSA"], k)
+				c.ID, c.Name = "META09-"+alg+"-"+endpoint, alg
+				if _, err := oauth.RegisterClient(context.Background(), s.db, &c, s.clock.Wall(), by); err != nil {
+					t.Fatal(err)
+				}
+				raw := unsigned(t, s.assertionClaims(c.ID))
+				if alg != "none" {
+					raw = sign(t, k, s.assertionClaims(c.ID))
+				}
+				return s.postBody(path, proven(raw, changed(url.Values{"token": {"x"}}, machineForm))).status == http.StatusOK
 			})
 		}
 	})

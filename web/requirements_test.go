@@ -27,6 +27,7 @@ func TestRequirements(t *testing.T) {
 	requirementsConsent(t)
 	requirementsTK(t)
 	requirementsCA(t)
+	requirementsPJ(t)
 	requirementsPK(t)
 	requirementsBR(t)
 	requirementsRV(t)

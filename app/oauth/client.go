@@ -10,12 +10,12 @@ import (
 // AuthMethod is how a client authenticates at the token endpoint, RFC 7591 §2.
 type AuthMethod string
 
-// The methods. [AuthPrivateKeyJWT] is registered and not offered yet.
+// The methods.
 const (
 	AuthBasic         AuthMethod = "client_secret_basic"
 	AuthPost          AuthMethod = "client_secret_post"
-	AuthNone          AuthMethod = "none" // a public client, RFC 6749 §2.1
-	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
+	AuthNone          AuthMethod = "none"            // a public client, RFC 6749 §2.1
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt" // OpenID Connect Core §9
 )
 
 // The grant types that this server offers.
@@ -44,6 +44,9 @@ type Client struct {
 	DPoPRequired        bool  // its access tokens are bound to its key, RFC 9449 §5.2
 	Secret              *ClientSecret
 	OldSecret           *ClientSecret // the one before, until it ends
+	JWKS                string        // the public keys of its assertions, RFC 7517 §5; "" where they stand at JWKSURI
+	JWKSURI             string
+	AuthSigningAlg      string // the one algorithm of its assertions; "": any of [AssertionAlgs]
 	Policy              Policy
 	Restricted          bool    // only members of Groups may use it; with no group nobody may
 	Groups              []Group // in the order of their names; empty unless Restricted
@@ -65,6 +68,9 @@ type ClientSecret struct {
 // Public says whether the client cannot keep a secret, RFC 6749 §2.1.
 func (c *Client) Public() bool { return c.AuthMethod == AuthNone }
 
+// HasSecret says whether the client authenticates with a secret that this server made.
+func (c *Client) HasSecret() bool { return c.AuthMethod == AuthBasic || c.AuthMethod == AuthPost }
+
 // Allows says whether the client may use a grant type.
 func (c *Client) Allows(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
 
@@ -80,11 +86,12 @@ func (c *Client) Validate() error {
 		return bad("client_name: must be 1 to 200 characters that can be seen, on one line")
 	}
 	switch c.AuthMethod {
-	case AuthBasic, AuthPost, AuthNone:
-	case AuthPrivateKeyJWT:
-		return bad("token_endpoint_auth_method: private_key_jwt is not offered yet")
+	case AuthBasic, AuthPost, AuthNone, AuthPrivateKeyJWT:
 	default:
-		return bad("token_endpoint_auth_method: must be client_secret_basic, client_secret_post or none")
+		return bad("token_endpoint_auth_method: must be client_secret_basic, client_secret_post, private_key_jwt or none")
+	}
+	if err := c.validateKeys(); err != nil {
+		return err
 	}
 	for _, g := range c.GrantTypes {
 		if !slices.Contains(grantTypes, g) {
@@ -111,7 +118,7 @@ func (c *Client) Validate() error {
 	if c.PKCEWaived && c.Public() {
 		return bad("no-pkce: a public client needs PKCE (RFC 9700 section 2.1.1)")
 	}
-	if c.Secret == nil && !c.Public() {
+	if c.Secret == nil && c.HasSecret() {
 		return bad("token_endpoint_auth_method: %s needs a secret", c.AuthMethod)
 	}
 	return c.Policy.Validate(c.AuthMethod, c.DPoPRequired)

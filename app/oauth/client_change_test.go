@@ -33,7 +33,8 @@ func TestWEB48EveryMemberOfARegistrationIsInTheAuditLog(t *testing.T) {
 	w := newWorld(t, inMemory(t))
 	defer w.close()
 	disabled := epoch
-	notFacts := []string{"ID", "Secret", "OldSecret", "Groups", "Policy", "GrantsRevokedBefore", "Version", "CreatedAt", "UpdatedAt"}
+	notFacts := []string{"ID", "Secret", "OldSecret", "Groups", "Policy", "GrantsRevokedBefore", "Version", "CreatedAt", "UpdatedAt",
+		"JWKS", "JWKSURI", "AuthSigningAlg"} // of clients that sign, below
 	other := map[string]any{ // another value than the fixture has
 		"Name": "Other name", "AuthMethod": oauth.AuthPost, "RedirectURIs": []string{"https://other.test/cb"}, "GrantTypes": []string{oauth.GrantAuthorizationCode},
 		"Scope": oauth.Scope{"read"}, "Trusted": true, "PKCEWaived": true, "RedirectURIRequired": true, "SecondFactor": true, "PARRequired": true, "DPoPRequired": true, "FormPost": true, "DisabledAt": &disabled, "Restricted": true,
@@ -78,6 +79,23 @@ func TestWEB48EveryMemberOfARegistrationIsInTheAuditLog(t *testing.T) {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[oauth.Policy]()) {
 		change(f.Name, func(c *oauth.Client) reflect.Value { return reflect.ValueOf(&c.Policy).Elem() })
 	}
+}
+
+func TestWEB48TheKeysOfAClientAreInTheAuditLog(t *testing.T) {
+	w := newWorld(t, inMemory(t))
+	defer w.close()
+	const key = `{"kty":"EC","crv":"P-256","kid":"a","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}`
+	set := func(member string, change func(*oauth.Client)) {
+		_, err := oauth.ChangeClient(context.Background(), w.db, "standard", func(c *oauth.Client) error { change(c); return nil }, epoch, adminAnn)
+		w.ok(err)
+		changes, _ := audit.Changes(w.lastEvent("standard").Detail)
+		if !slices.ContainsFunc(changes, func(c audit.Changed) bool { return c.Key == member && c.Before != c.After }) {
+			t.Errorf("%s: the log says %q", member, w.lastEvent("standard").Detail)
+		}
+	}
+	set("jwks", func(c *oauth.Client) { c.AuthMethod, c.JWKS = oauth.AuthPrivateKeyJWT, `{"keys":[`+key+`]}` })
+	set("auth_signing_alg", func(c *oauth.Client) { c.AuthSigningAlg = oauth.AlgES256 })
+	set("jwks_uri", func(c *oauth.Client) { c.JWKS, c.JWKSURI = "", "https://other.test/jwks.json" })
 }
 
 func TestWEB48ALongListOfRedirectURIsHidesNoChange(t *testing.T) {

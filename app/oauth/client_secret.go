@@ -40,6 +40,12 @@ func RotateClientSecret(ctx context.Context, store Store, id string, r SecretRot
 		if r.Method != "" {
 			c.AuthMethod = r.Method
 		}
+		if c.HasSecret() {
+			c.dropKeys()
+		}
+		if c.AuthMethod == AuthPrivateKeyJWT {
+			return nil, "", refuse(InvalidClientMetadata, memberAuthMethod+"the client authenticates with keys of its own; name the method that it is to authenticate with, such as client_secret_basic")
+		}
 		if c.Public() {
 			return nil, "", refuse(InvalidClientMetadata, memberAuthMethod+"a public client has no secret; name the method that it is to authenticate with, such as client_secret_basic")
 		}

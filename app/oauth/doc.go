@@ -7,8 +7,8 @@
 // its redirect URI, and only then what may redirect; a client may have sent it ahead, pushed_request.go), kept, and bound to the browser, until the person has signed in and
 // consented. [Server.Decide] ends it with a code (code.go).
 //
-// Everything else begins at [Server.Token] in token.go: the client authenticates (client_authentication.go), and the grant type
-// chooses the file. code_redemption.go turns a code into a [Grant]: what one person allowed one client at one sign-in on
+// Everything else begins at [Server.Token] in token.go: the client authenticates (client_authentication.go; with a signature:
+// client_assertion.go, client_key.go), and the grant type chooses the file. code_redemption.go turns a code into a [Grant]: what one person allowed one client at one sign-in on
 // one device. Access tokens (access_token.go), ID tokens (id_token.go) and the one refresh token hang on it and die with it.
 //
 // The refresh token is what this package exists for. refresh_token.go says what it is, refresh.go what happens when one is
@@ -41,6 +41,7 @@
 //	OpenID Connect Core §5.4             scope.go, userinfo.go
 //	OpenID Connect Core §5.5             claims.go
 //	OpenID Connect Core §5.5.1.1         acr.go, claims.go
+//	OpenID Connect Core §9               client.go
 //	OpenID Connect Core §11              authorization.go, scope.go
 //	OpenID Connect Core §12.2            id_token.go
 //	OpenID Connect Discovery §3          metadata.go
@@ -70,11 +71,16 @@
 //	RFC 7009 §2.1                        revocation.go
 //	RFC 7009 §2.2                        revocation.go
 //	RFC 7009 §2.2.1                      error.go
-//	RFC 7515 §4.1.11                     access_token.go
+//	RFC 7515 §4.1.11                     access_token.go, client_assertion.go
 //	RFC 7515 §7.1                        access_token.go
-//	RFC 7517 §5                          metadata.go
+//	RFC 7517 §4                          client_key.go
+//	RFC 7517 §5                          client.go, client_key.go, metadata.go
+//	RFC 7518 §3.3                        client_key.go
 //	RFC 7519 §5.1                        access_token.go
-//	RFC 7591 §2                          client.go
+//	RFC 7521 §4.2                        client_assertion.go
+//	RFC 7523 §2.2                        client_assertion.go
+//	RFC 7523 §3                          client_assertion.go
+//	RFC 7591 §2                          client.go, client_key.go
 //	RFC 7591 §3.2.2                      client.go
 //	RFC 7636 §4.1                        pkce.go
 //	RFC 7636 §4.2                        pkce.go
@@ -89,6 +95,7 @@
 //	RFC 8414 §2                          metadata.go, server.go
 //	RFC 8707 §2                          authorization_request.go, error.go, resource.go
 //	RFC 8707 §2.2                        resource.go
+//	RFC 8725 §3.2                        client_assertion.go
 //	RFC 9068 §2.1                        access_token.go
 //	RFC 9068 §2.2                        access_token.go
 //	RFC 9068 §2.2.3.1                    access_token.go, groups_claim.go

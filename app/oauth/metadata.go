@@ -25,8 +25,11 @@ type Metadata struct {
 	SubjectTypesSupported         []string `json:"subject_types_supported"`
 	IDTokenSigningAlgs            []string `json:"id_token_signing_alg_values_supported"`
 	TokenEndpointAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	TokenEndpointAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	RevocationAuthMethods         []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthAlgs            []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAuthMethods      []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAuthAlgs         []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	CodeChallengeMethods          []string `json:"code_challenge_methods_supported"`
 	ACRValuesSupported            []string `json:"acr_values_supported"`
 	PromptValuesSupported         []string `json:"prompt_values_supported"`
@@ -56,8 +59,8 @@ const (
 
 // Metadata gives the document of this server.
 func (s *Server) Metadata() *Metadata {
-	secret := []string{string(AuthBasic), string(AuthPost)}
-	withPublic := append(secret[:2:2], string(AuthNone))
+	confidential := []string{string(AuthBasic), string(AuthPost), string(AuthPrivateKeyJWT)}
+	withPublic := append(confidential[:3:3], string(AuthNone))
 	return &Metadata{
 		Issuer:                s.issuer,
 		AuthorizationEndpoint: s.issuer + PathAuthorize, TokenEndpoint: s.issuer + PathToken, UserInfoEndpoint: s.issuer + PathUserInfo,
@@ -66,7 +69,8 @@ func (s *Server) Metadata() *Metadata {
 		ScopesSupported:        s.registry().known(),
 		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: responseModes, GrantTypesSupported: grantTypes,
 		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgs: []string{AlgRS256, AlgES256},
-		TokenEndpointAuthMethods: withPublic, RevocationAuthMethods: withPublic, IntrospectionAuthMethods: secret,
+		TokenEndpointAuthMethods: withPublic, RevocationAuthMethods: withPublic, IntrospectionAuthMethods: confidential,
+		TokenEndpointAuthAlgs: AssertionAlgs(), RevocationAuthAlgs: AssertionAlgs(), IntrospectionAuthAlgs: AssertionAlgs(),
 		DPoPAlgorithms:       DPoPAlgorithms(),
 		CodeChallengeMethods: []string{"S256"}, ACRValuesSupported: []string{ACRSingleFactor, ACRTwoFactors}, PromptValuesSupported: []string{"none", "login", "consent", "select_account"},
 		ClaimsSupported:     []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "name", "email", "email_verified", "groups"},

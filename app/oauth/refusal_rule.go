@@ -7,6 +7,10 @@ type Rule string
 const (
 	RuleWrongSecret        Rule = "client.wrong_secret"
 	RuleWrongMethod        Rule = "client.wrong_method"
+	RuleAssertion          Rule = "client.assertion"
+	RuleAssertionKey       Rule = "client.assertion_key"
+	RuleAssertionUsed      Rule = "client.assertion_used"
+	RuleClientKeys         Rule = "client.keys"
 	RuleClientDisabled     Rule = "client.disabled"
 	RuleClientGrantType    Rule = "client.grant_type"
 	RuleClientPublic       Rule = "client.public"
@@ -72,7 +76,7 @@ const (
 // Rules gives every rule, in the order in which they are declared.
 func Rules() []Rule {
 	return []Rule{
-		RuleWrongSecret, RuleWrongMethod, RuleClientDisabled, RuleClientGrantType, RuleClientPublic, RuleRequest, RuleGrantType,
+		RuleWrongSecret, RuleWrongMethod, RuleAssertion, RuleAssertionKey, RuleAssertionUsed, RuleClientKeys, RuleClientDisabled, RuleClientGrantType, RuleClientPublic, RuleRequest, RuleGrantType,
 		RuleResponseType, RuleUnsupported, RuleTokenType, RuleRequestPushed, RuleRequestNotPushed, RuleProof, RuleProofMissing, RuleScope, RuleScopeWider, RuleScopeNone, RuleResource, RuleRedirectURI,
 		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied, RuleAccess,
 		RuleCodeClient, RuleCodeKey, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson, RuleCodeAccess,

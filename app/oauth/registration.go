@@ -36,7 +36,7 @@ func RegisterClient(ctx context.Context, store Store, c *Client, now time.Time, 
 		c.Policy, _ = PolicyOf(PresetStandard)
 	}
 	c.CreatedAt, c.UpdatedAt, c.Version = now, now, 1
-	if !c.Public() {
+	if c.HasSecret() {
 		secret = c.newSecret(now)
 	}
 	if err := validateClient(ctx, store, c, nil); err != nil {
@@ -50,10 +50,17 @@ func RegisterClient(ctx context.Context, store Store, c *Client, now time.Time, 
 }
 
 // validateClient adds to [Client.Validate] what only the store knows: the scopes that exist. What the client held before may
-// stay, although its API is gone meanwhile: else nobody could so much as disable it.
+// stay, although its API is gone meanwhile: else nobody could so much as disable it. Keys are brought into the form in which they are
+// stored.
 func validateClient(ctx context.Context, store Store, c *Client, held Scope) error {
 	if err := c.Validate(); err != nil {
 		return err
+	}
+	if c.JWKS != "" {
+		var err error
+		if c.JWKS, err = publicKeys(c.JWKS); err != nil {
+			return err
+		}
 	}
 	apis, err := store.APIs(ctx)
 	if err != nil {
@@ -68,15 +75,16 @@ func validateClient(ctx context.Context, store Store, c *Client, held Scope) err
 	return nil
 }
 
-// ChangeClient replaces a client's registration. Its secrets stay. A confidential client cannot become public while it has
-// living grants, since their tokens were given to somebody who authenticates (T20).
+// ChangeClient replaces a client's registration. Its secrets stay, unless it authenticates without one from now on; its keys go when it
+// has no use for them any more. A confidential client cannot become public while it has living grants, since their tokens were
+// given to somebody who authenticates (T20).
 func ChangeClient(ctx context.Context, store Store, id string, change func(*Client) error, now time.Time, by audit.Origin) (*Client, error) {
 	for range maxRetries {
 		c, err := store.Client(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		before, wasPublic, kind := *c, c.Public(), audit.ClientUpdated
+		before, wasPublic, hadSecret, kind := *c, c.Public(), c.HasSecret(), audit.ClientUpdated
 		wasDisabled := c.DisabledAt != nil
 		if err := change(c); err != nil {
 			return nil, err
@@ -91,9 +99,17 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 				return nil, refusef(InvalidClientMetadata, memberAuthMethod+"the client has grants that were not revoked; revoke them first, then make it public", "client_id=%s", id)
 			}
 			// A code that is redeemed at this very moment must not slip through.
-			c.Secret, c.OldSecret, c.GrantsRevokedBefore = nil, nil, &now
-		case wasPublic && !c.Public():
+			c.GrantsRevokedBefore = &now
+		case wasPublic && c.HasSecret():
 			return nil, refusef(InvalidClientMetadata, memberAuthMethod+"a public client becomes confidential by a rotation of its secret, which names the method", "client_id=%s", id)
+		case !hadSecret && c.HasSecret():
+			return nil, refusef(InvalidClientMetadata, memberAuthMethod+"a client that has keys gets a secret by a rotation, which names the method", "client_id=%s", id)
+		}
+		if !c.HasSecret() {
+			c.Secret, c.OldSecret = nil, nil
+		}
+		if before.AuthMethod == AuthPrivateKeyJWT && c.AuthMethod != AuthPrivateKeyJWT {
+			c.dropKeys()
 		}
 		if disabled := c.DisabledAt != nil; disabled != wasDisabled {
 			kind = audit.ClientEnabled
@@ -140,7 +156,7 @@ func (c *Client) facts() []string {
 		scopesOnRefresh = p.ScopesOnRefresh.String()
 	}
 	return []string{
-		"name", c.Name, "auth_method", string(c.AuthMethod), "redirect_uris", strings.Join(c.RedirectURIs, " "), "grant_types", strings.Join(c.GrantTypes, ","),
+		"name", c.Name, "auth_method", string(c.AuthMethod), "jwks", c.keyFacts(), "jwks_uri", c.JWKSURI, "auth_signing_alg", c.AuthSigningAlg, "redirect_uris", strings.Join(c.RedirectURIs, " "), "grant_types", strings.Join(c.GrantTypes, ","),
 		"scope", c.Scope.String(), "trusted", onOff(c.Trusted), "pkce", onOff(!c.PKCEWaived), "redirect_uri_required", onOff(c.RedirectURIRequired), "second_factor", onOff(c.SecondFactor), "require_par", onOff(c.PARRequired), "dpop", onOff(c.DPoPRequired), "form_post", onOff(c.FormPost),
 		"disabled", onOff(c.DisabledAt != nil), "groups", c.groupNames(), "policy", string(p.Preset), "refresh", string(p.Refresh), "rotation", onOff(!p.RotationOff),
 		"grace", p.Grace.String(), "idle", p.Idle.String(), "absolute", p.Absolute.String(), "access_token_lifetime", p.AccessTokenLifetime.String(),

@@ -140,8 +140,11 @@ func (r *rehearsing) register(ctx context.Context, c *Client, apis []API, now ti
 	copied := *c
 	copied.Secret, copied.OldSecret, copied.DisabledAt, copied.GrantsRevokedBefore = nil, nil, nil, nil
 	copied.DPoPRequired = false // rotation and reuse are the same with a key, and the actors have none
-	if copied.Public() {
+	if c.Public() {
 		copied.Policy.RotationOff = false
+	} else { // how it authenticates is not what this is about
+		copied.AuthMethod = AuthBasic
+		copied.dropKeys()
 	}
 	copied.Restricted, copied.Groups = false, nil // whoever signs in there may
 	// An API may be gone by now that owned one of the scopes; a registration would be refused, a sign-in is not.

@@ -17,6 +17,8 @@ import (
 type Config struct {
 	Issuer string     // RFC 8414 §2, without a trailing slash
 	Time   TimeSource // nil: the machine's
+	// Fetch reads what stands at an address of a client; nil: none is called.
+	Fetch Fetch
 	// PARRequired refuses authorization requests that were not pushed, whoever they come from, RFC 9126 §5.
 	PARRequired bool
 	// Alarm is told what an operator should know and nobody asked: a stepped clock, a write-behind that fails. It must not block.
@@ -41,6 +43,8 @@ type Server struct {
 	limiter refreshLimiter
 	proofs  *proofMemory
 	tally   *Tally
+	fetch   Fetch
+	keySets keySets
 	reload  sync.Mutex
 
 	bulk     BulkRevoker // nil: the store does not know revocations of many
@@ -53,7 +57,7 @@ func New(ctx context.Context, cfg Config, store Store) (*Server, error) {
 	if source == nil {
 		source = SystemTime()
 	}
-	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, parRequired: cfg.PARRequired, behind: newBehind(), tally: newTally(), bulkKick: make(chan struct{}, 1)}
+	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, fetch: cfg.Fetch, parRequired: cfg.PARRequired, behind: newBehind(), tally: newTally(), bulkKick: make(chan struct{}, 1)}
 	s.bulk, _ = store.(BulkRevoker)
 	if s.alarm == nil {
 		s.alarm = func(string, ...any) {}

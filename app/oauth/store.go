@@ -36,6 +36,10 @@ type Store interface {
 	// DeleteAPI removes a resource server and its client.
 	DeleteAPI(ctx context.Context, resource string, event audit.Event) error
 
+	// UseAssertion uses up an assertion of a client, which is remembered until keepUntil; [ErrSpent] if it was used before. Of any
+	// number of callers with the same id one wins.
+	UseAssertion(ctx context.Context, id []byte, keepUntil time.Time) error
+
 	// Keys gives every key that has not ended.
 	Keys(ctx context.Context) ([]Key, error)
 	// AddKeys adds keys and sets the end of those in ending; [ErrExists] if another process added the same number first.

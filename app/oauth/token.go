@@ -51,7 +51,7 @@ func (s *Server) Token(ctx context.Context, r TokenRequest) (*TokenResponse, err
 	}
 	client, err := authenticate(ctx, r.Client, r.By)
 	if err == nil && (client.DisabledAt != nil || !client.Allows(r.GrantType) || client.DPoPRequired && r.Proofs == nil) {
-		client, err = s.authenticateNow(ctx, r.Client, r.By)
+		client, err = s.authenticateAgain(ctx, r.Client, r.By)
 	}
 	var response *TokenResponse
 	if err == nil {
@@ -98,7 +98,7 @@ func (s *Server) answer(ctx context.Context, client *Client, r *TokenRequest) (*
 			return response, err
 		}
 		// Somebody was faster, or an admin changed the client: decide again on what is stored now.
-		if client, err = s.authenticateNow(ctx, r.Client, r.By); err != nil {
+		if client, err = s.authenticateAgain(ctx, r.Client, r.By); err != nil {
 			return nil, err
 		}
 		if client.DisabledAt != nil || !client.Allows(r.GrantType) {

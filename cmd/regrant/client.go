@@ -51,16 +51,21 @@ type clientCreate struct {
 // Help is shown by --help.
 func (clientCreate) Help() string {
 	return `The secret is printed once, here. An application that cannot keep one (a single-page app, a mobile app, a command-line
-program) is public: --auth-method none.
+program) is public: --auth-method none. One that signs with a key of its own (--auth-method private_key_jwt) has no secret either: the
+server gets its public keys.
 
 Examples:
 
     regrant client create --name "My app" --redirect-uri https://app.example.com/callback
     regrant client create --name "My CLI" --auth-method none --redirect-uri http://127.0.0.1/callback --policy multi-process
-    regrant client create --name "Nightly job" --grant-type client_credentials --scope "read" --json`
+    regrant client create --name "Nightly job" --grant-type client_credentials --scope "read" --json
+    regrant client create --name "Payments" --redirect-uri https://pay.example.com/cb --auth-method private_key_jwt --jwks keys.json`
 }
 
 func (c clientCreate) Run(ctx context.Context, p *program) error {
+	if err := c.readKeys(p); err != nil {
+		return err
+	}
 	if err := c.apply(&oauth.Client{}); err != nil {
 		return err // whatever the client is
 	}
@@ -151,11 +156,15 @@ Examples:
     regrant client update my-app --redirect-uri https://app.example.com/callback --redirect-uri https://app.example.com/other
     regrant client update my-app --grace 30s --idle 168h
     regrant client update my-app --no-trusted
+    regrant client update my-app --auth-method private_key_jwt --jwks-uri https://app.example.com/jwks.json
     regrant client update my-app --group Staff --group Board
     regrant client update my-app --group ""`
 }
 
 func (c clientUpdate) Run(ctx context.Context, p *program) error {
+	if err := c.readKeys(p); err != nil {
+		return err
+	}
 	if err := c.apply(&oauth.Client{}); err != nil {
 		return err // whatever the client is
 	}

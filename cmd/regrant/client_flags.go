@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +19,10 @@ type clientFlags struct {
 	RedirectURI         []string          `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where the browser returns to; give it once for each. Compared exactly; the port of a loopback address is free."`
 	Scope               *string           `placeholder:"\"A B\"" help:"What it may ask for (default \"openid profile email offline_access\")."`
 	GrantType           []string          `placeholder:"TYPE" help:"authorization_code, refresh_token or client_credentials (default the first two)."`
-	AuthMethod          *oauth.AuthMethod `placeholder:"METHOD" help:"client_secret_basic (default), client_secret_post, or none for a public client."`
+	AuthMethod          *oauth.AuthMethod `placeholder:"METHOD" help:"client_secret_basic (default), client_secret_post, private_key_jwt, or none for a public client."`
+	JWKS                *string           `name:"jwks" placeholder:"FILE" help:"For private_key_jwt: its public keys, a JWK set; - reads standard input."`
+	JWKSURI             *string           `name:"jwks-uri" placeholder:"URL" help:"For private_key_jwt: where its public keys stand, an https address."`
+	AuthSigningAlg      *string           `name:"auth-signing-alg" placeholder:"ALG" help:"For private_key_jwt: sign with ES256, RS256, PS256 or EdDSA only; \"\" for any of them."`
 	Trusted             *bool             `negatable:"" help:"It is your own: people are not asked for consent."`
 	PKCE                *bool             `name:"pkce" negatable:"" help:"--no-pkce accepts a confidential client that does not know PKCE."`
 	RedirectURIRequired *bool             `name:"redirect-uri-required" negatable:"" help:"OAuth 2.0 behaviour: redirect_uri must be repeated at the token endpoint."`
@@ -45,6 +51,30 @@ type policyFlags struct {
 	RefreshLimit        *int           `group:"Policy of its tokens" placeholder:"N" help:"Refreshes a minute and grant; 0 for no limit."`
 }
 
+// readKeys puts the text of the file that --jwks names in the place of its name.
+func (f *clientFlags) readKeys(p *program) (err error) {
+	if f.JWKS == nil {
+		return nil
+	}
+	in := p.stdin
+	if *f.JWKS != "-" {
+		file, err := os.Open(*f.JWKS)
+		if err != nil {
+			return usage("jwks: %v", err)
+		}
+		defer file.Close()
+		in = file
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxKeysFile))
+	if err != nil {
+		return fmt.Errorf("jwks: %w", err)
+	}
+	f.JWKS = new(string(text))
+	return nil
+}
+
+const maxKeysFile = 1 << 20 // bytes; the engine takes less
+
 // apply changes what was named.
 func (f clientFlags) apply(c *oauth.Client) error {
 	if f.RedirectURI != nil {
@@ -61,6 +91,15 @@ func (f clientFlags) apply(c *oauth.Client) error {
 		c.Scope = scope
 	}
 	set(&c.AuthMethod, f.AuthMethod)
+	if f.JWKS != nil && f.JWKSURI == nil {
+		c.JWKSURI = ""
+	}
+	if f.JWKSURI != nil && f.JWKS == nil {
+		c.JWKS = ""
+	}
+	set(&c.JWKS, f.JWKS)
+	set(&c.JWKSURI, f.JWKSURI)
+	set(&c.AuthSigningAlg, f.AuthSigningAlg)
 	set(&c.Trusted, f.Trusted)
 	if f.PKCE != nil {
 		c.PKCEWaived = !*f.PKCE

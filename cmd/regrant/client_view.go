@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -20,10 +21,15 @@ type clientView struct {
 	RedirectURIs            []string `json:"redirect_uris"`
 	GrantTypes              []string `json:"grant_types"`
 	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method"`
-	Scope                   string   `json:"scope"`
-	IDTokenAlg              string   `json:"id_token_signed_response_alg"`
-	RequirePAR              bool     `json:"require_pushed_authorization_requests"`
-	DPoP                    bool     `json:"dpop_bound_access_tokens"`
+
+	JWKS           json.RawMessage `json:"jwks,omitempty"`
+	JWKSURI        string          `json:"jwks_uri,omitempty"`
+	AuthSigningAlg string          `json:"token_endpoint_auth_signing_alg,omitempty"`
+
+	Scope      string `json:"scope"`
+	IDTokenAlg string `json:"id_token_signed_response_alg"`
+	RequirePAR bool   `json:"require_pushed_authorization_requests"`
+	DPoP       bool   `json:"dpop_bound_access_tokens"`
 
 	Status              string     `json:"status"`
 	DisabledAt          *time.Time `json:"disabled_at,omitempty"`
@@ -58,7 +64,7 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 	v := clientView{
 		ClientID: c.ID, ClientSecret: secret, ClientIDIssuedAt: c.CreatedAt.Unix(), ClientName: c.Name,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), GrantTypes: append([]string{}, c.GrantTypes...),
-		TokenEndpointAuthMethod: string(c.AuthMethod), Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg, RequirePAR: c.PARRequired, DPoP: c.DPoPRequired,
+		TokenEndpointAuthMethod: string(c.AuthMethod), JWKSURI: c.JWKSURI, AuthSigningAlg: c.AuthSigningAlg, Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg, RequirePAR: c.PARRequired, DPoP: c.DPoPRequired,
 		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived, RedirectURIRequired: c.RedirectURIRequired, SecondFactor: c.SecondFactor, ResponseModes: []string{string(oauth.ResponseQuery)},
 		Policy: string(p.Preset), Refresh: string(p.Refresh), Rotation: !p.RotationOff,
 		Grace: p.Grace.Seconds(), Idle: p.Idle.Seconds(), Absolute: p.Absolute.Seconds(), AccessTokenLifetime: p.AccessTokenLifetime.Seconds(),
@@ -72,6 +78,9 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 		for _, g := range c.Groups {
 			v.Groups = append(v.Groups, g.Name)
 		}
+	}
+	if c.JWKS != "" {
+		v.JWKS = json.RawMessage(c.JWKS)
 	}
 	if secret != "" {
 		v.ClientSecretExpiresAt = new(int64)
@@ -95,7 +104,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	}
 	p := c.Policy
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
-		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod),
+		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod), "Public keys", keysText(c), "Signs with", c.AuthSigningAlg,
 		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
 		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", requiredText(c.PARRequired), "DPoP", requiredText(c.DPoPRequired), "Answers", formPostText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
 	if !c.Allows(oauth.GrantAuthorizationCode) && !c.Allows(oauth.GrantClientCredentials) {
@@ -138,7 +147,26 @@ func secretText(c *oauth.Client, secret string) string {
 	case c.Secret != nil:
 		return "…" + c.Secret.Hint + ", made " + ago(c.Secret.CreatedAt)
 	}
+	if c.AuthMethod == oauth.AuthPrivateKeyJWT {
+		return "none, it signs with its own key"
+	}
 	return "none, it is a public client"
+}
+
+// keysText names the keys of a client, or where they stand.
+func keysText(c *oauth.Client) string {
+	if c.JWKSURI != "" {
+		return c.JWKSURI
+	}
+	var keys []string
+	for _, k := range c.Keys() {
+		name := k.ID
+		if name == "" {
+			name = k.Thumbprint
+		}
+		keys = append(keys, fmt.Sprintf("%s (%s)", name, k.Type))
+	}
+	return strings.Join(keys, ", ")
 }
 
 func oldSecretText(c *oauth.Client) string {

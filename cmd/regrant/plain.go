@@ -10,6 +10,7 @@ import (
 var flagsOf = map[string]string{
 	"client_id": "id", "client_name": "name", "redirect_uri": "redirect-uri", "redirect_uris": "redirect-uri", "grant_types": "grant-type",
 	"token_endpoint_auth_method": "auth-method", "auth-method": "auth-method", "scope": "scope", "name": "name", "uri": "uri",
+	"jwks": "jwks", "jwks_uri": "jwks-uri", "token_endpoint_auth_signing_alg": "auth-signing-alg",
 	"policy": "policy", "refresh": "refresh", "no-rotation": "no-rotation", "grace": "grace", "idle": "idle", "absolute": "absolute",
 	"access-token-lifetime": "access-token-lifetime", "access-token-format": "access-token-format", "id-token-alg": "id-token-alg",
 	"max-grants": "max-grants", "refresh-limit": "refresh-limit", "on-reuse": "on-reuse", "overlap": "overlap", "no-pkce": "no-pkce", "scopes-on-refresh": "scopes-on-refresh",
@@ -23,6 +24,7 @@ var commandHints = []struct{ said, how string }{
 	{"an API must own it", ", see: regrant api create --help"},
 	{"revoke them first", " (regrant grant revoke --client ID)"},
 	{"by a rotation of its secret, which names the method", ": regrant client rotate-secret ID --auth-method METHOD"},
+	{"gets a secret by a rotation, which names the method", ": regrant client rotate-secret ID --auth-method METHOD"},
 	{"name the method that it is to authenticate with", " (--auth-method)"},
 }
 

@@ -16,6 +16,7 @@ import (
 	"regrant/app/oauth"
 	"regrant/db"
 	"regrant/web"
+	"regrant/web/outbound"
 )
 
 type serveCommand struct {
@@ -98,7 +99,8 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	defer listeners.close()
 	issuer := s.issuerFor(listeners)
 
-	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: log.Warn, Time: clocks(), PARRequired: c.RequirePAR}, store)
+	calls := outbound.New(outbound.Options{Allow: s.outbound})
+	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: log.Warn, Time: clocks(), Fetch: fetcher(calls), PARRequired: c.RequirePAR}, store)
 	if err != nil {
 		return err
 	}

@@ -110,6 +110,14 @@ type Client struct {
 	PARRequiredAt           *int64
 	DPOPRequiredAt          *int64
 	FormPostAt              *int64
+	JWKS                    *string
+	JWKSURI                 *string
+	AuthSigningAlg          *string
+}
+
+type ClientAssertion struct {
+	ID        []byte
+	KeepUntil int64
 }
 
 type ClientDay struct {

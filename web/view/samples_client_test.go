@@ -33,6 +33,7 @@ func samplesClient(f Frame) map[string]templ.Component {
 		AdminFrame: admin(Crumb{Label: t.T("admin.clients.new.title")}), ID: "bq6m2z", Kinds: kinds, Scopes: scopes,
 		Name:         Field{Name: "name", Label: t.T("admin.clients.name.label"), Help: t.T("admin.clients.name.help"), Required: true},
 		RedirectURIs: Field{Name: "redirect_uris", Label: t.T("admin.clients.redirect_uris.label"), Help: t.T("admin.clients.redirect_uris.help")},
+		Keys:         Field{Name: "keys", Label: t.T("admin.clients.keys.label"), Help: t.T("admin.clients.new.keys_help")},
 	}
 	wrong := form
 	wrong.KindError, wrong.ScopeError = t.T("admin.clients.error.kind"), "Projects:fly is not a scope of this server."
@@ -75,6 +76,7 @@ func samplesClient(f Frame) map[string]templ.Component {
 		RedirectURIs: Field{Name: "redirect_uris", Label: t.T("admin.clients.redirect_uris.label"), Value: "https://grafana.acme.example/login/generic_oauth"},
 		Scopes:       scopes, GrantTypes: []ScopeBox{{Name: "authorization_code", Help: t.T("admin.clients.grant_type.authorization_code"), On: true}},
 		AuthMethods: []Option{choice("client_secret_basic", t.T("admin.clients.auth.basic.label"), t.T("admin.clients.auth.basic.help"), true)},
+		Keys:        Field{Name: "keys", Label: t.T("admin.clients.keys.label"), Help: t.T("admin.clients.keys.help")},
 		AuthHelp:    t.T("admin.clients.auth.help"), PKCEOn: true, TrustedOn: true,
 	}
 	stale := settings
@@ -114,7 +116,10 @@ func samplesClient(f Frame) map[string]templ.Component {
 		"admin_client_preview_same": AdminClientPolicyPreview{AdminFrame: of(t.T("admin.clients.policy.preview_title")), ClientHead: head("policy"), Edit: path + "/policy"},
 		"admin_client_credentials": AdminClientCredentials{AdminFrame: of(t.T("admin.clients.tab.credentials")), ClientHead: head("credentials"), Method: "client_secret_basic", Now: now,
 			Secrets: []ClientSecretRow{{Hint: "a7Xc", Created: since}, {Hint: "q0Zm", Created: since.AddDate(-1, 0, 0), Ends: &ends}}},
-		"admin_client_public": AdminClientCredentials{AdminFrame: of(t.T("admin.clients.tab.credentials")), ClientHead: disabled, Public: true, Now: now},
+		"admin_client_keys": AdminClientCredentials{AdminFrame: of(t.T("admin.clients.tab.credentials")), ClientHead: head("credentials"), Signing: true, Now: now,
+			Keys: []ClientKeyRow{{ID: "2026-11", Type: "ES256", Thumbprint: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"}, {Type: "RSA 3072", Thumbprint: "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U"}}},
+		"admin_client_keys_at": AdminClientCredentials{AdminFrame: of(t.T("admin.clients.tab.credentials")), ClientHead: head("credentials"), Signing: true, Now: now, KeysAt: "https://grafana.acme.example/jwks.json"},
+		"admin_client_public":  AdminClientCredentials{AdminFrame: of(t.T("admin.clients.tab.credentials")), ClientHead: disabled, Public: true, Now: now},
 		"admin_client_rotate": AdminClientRotate{AdminFrame: of(t.T("admin.clients.rotate.crumb")), Problem: t.T("admin.clients.rotate.stale"), Error: t.T("admin.clients.error.overlap"),
 			LeakHelp: t.N("admin.clients.rotate.leaked_help", 12, "Shown", "12"), Overlaps: []Option{{Value: "24h", Label: "1 day"}, {Value: "0", Label: t.T("admin.clients.rotate.at_once"), Help: t.T("admin.clients.rotate.at_once_help")}},
 			Confirm: Confirm{Title: t.T("admin.clients.rotate.title", "Name", "Grafana"), Lead: t.T("admin.clients.rotate.lead"), Consequences: []string{t.T("admin.clients.rotate.stay")},

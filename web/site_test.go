@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -69,6 +71,13 @@ func newSite(t testing.TB, options ...siteOptions) *site {
 		t: t, issuer: o.issuer, path: filepath.Join(t.TempDir(), "regrant.db"), master: o.master, clock: newFakeClock(), log: &lockedBuffer{},
 		secret: map[string]string{}, person: map[string]account.Person{},
 	}
+	if o.cost == (account.Cost{}) {
+		// Cheap hashes: what a password costs is tested where passwords are.
+		o.cost = account.Cost{Memory: 64, Iterations: 1, Lanes: 1}
+		if o.master == nil {
+			s.begin(o)
+		}
+	}
 	ctx := context.Background()
 	var err error
 	if s.db, err = db.Open(ctx, s.path, db.Options{Server: true, Trace: o.trace, MasterKey: s.master}); err != nil {
@@ -91,15 +100,7 @@ func newSite(t testing.TB, options ...siteOptions) *site {
 	if s.engine, err = oauth.New(ctx, of, store); err != nil {
 		t.Fatal(err)
 	}
-	if o.cost == (account.Cost{}) {
-		// Cheap hashes: what a password costs is tested where passwords are.
-		o.cost = account.Cost{Memory: 64, Iterations: 1, Lanes: 1}
-	}
-	hasher, err := account.NewHasher(account.HasherOptions{Cost: o.cost, Parallel: 2, Waiting: o.queue})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.people = account.New(s.db, hasher, account.Options{Now: s.clock.Wall})
+	s.people = s.newPeople(o)
 	config := web.Config{Issuer: o.issuer, Log: log, Now: s.clock.Wall, Store: s.db, Rehearsal: db.OpenRehearsal}
 	if o.config != nil {
 		o.config(&config)
@@ -118,8 +119,60 @@ func newSite(t testing.TB, options ...siteOptions) *site {
 	}
 	transport.MaxIdleConnsPerHost = 100
 	s.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	s.fixtures()
+	if len(s.person) == 0 {
+		s.fixtures()
+	}
 	return s
+}
+
+func (s *site) newPeople(o siteOptions) *account.People {
+	s.t.Helper()
+	hasher, err := account.NewHasher(account.HasherOptions{Cost: o.cost, Parallel: 2, Waiting: o.queue})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return account.New(s.db, hasher, account.Options{Now: s.clock.Wall})
+}
+
+// template is what a site begins from: to make keys and a schema takes longer than most tests.
+var template struct {
+	once sync.Once
+	file []byte // of the database, with keys and fixtures
+	site *site  // that made it
+}
+
+// begin gives the site a database with the fixtures.
+func (s *site) begin(o siteOptions) {
+	s.t.Helper()
+	template.once.Do(func() {
+		first := &site{
+			t: s.t, path: filepath.Join(s.t.TempDir(), "regrant.db"), clock: newFakeClock(), secret: map[string]string{}, person: map[string]account.Person{},
+		}
+		var err error
+		if first.db, err = db.Open(context.Background(), first.path, db.Options{Server: true}); err != nil {
+			s.t.Fatal(err)
+		}
+		defer first.db.Close()
+		if first.engine, err = oauth.New(context.Background(), oauth.Config{Issuer: "https://as.test", Time: first.clock}, first.db); err != nil {
+			s.t.Fatal(err)
+		}
+		first.people = first.newPeople(o)
+		first.fixtures()
+		if err := first.db.Close(); err != nil {
+			s.t.Fatal(err)
+		}
+		if template.file, err = os.ReadFile(first.path); err != nil {
+			s.t.Fatal(err)
+		}
+		template.site = first
+	})
+	if template.site == nil {
+		s.t.Fatal("an earlier test could not make the template")
+	}
+	if err := os.WriteFile(s.path, template.file, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.secret, s.person = maps.Clone(template.site.secret), maps.Clone(template.site.person)
 }
 
 // by is who makes the fixtures.

@@ -16,6 +16,7 @@ import (
 func openPair(t *testing.T) (mine, theirs *db.DB) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "regrant.db")
+	db.BeginAt(t, path)
 	for _, d := range []**db.DB{&mine, &theirs} {
 		opened, err := db.Open(t.Context(), path, db.Options{})
 		if err != nil {

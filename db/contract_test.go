@@ -29,6 +29,7 @@ type contractStore interface {
 func TestSQLiteKeepsTheContractOfTheStore(t *testing.T) {
 	testContract(t, func(t *testing.T) (contractStore, *sql.DB) {
 		path := filepath.Join(t.TempDir(), "regrant.db")
+		db.BeginAt(t, path)
 		d, err := db.Open(t.Context(), path, db.Options{})
 		if err != nil {
 			t.Fatal(err)

@@ -136,6 +136,7 @@ func TestGEN00_AFaultOfTheStoreIsNeverAVerdict(t *testing.T) {
 	}
 	open := func(t *testing.T) (*db.DB, string) {
 		path := filepath.Join(t.TempDir(), "regrant.db")
+		db.BeginAt(t, path)
 		d, err := db.Open(t.Context(), path, db.Options{BusyTimeout: 20 * time.Millisecond, QueueWait: 200 * time.Millisecond})
 		if err != nil {
 			t.Fatal(err)

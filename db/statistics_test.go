@@ -11,7 +11,9 @@ import (
 
 func openStatistics(t *testing.T) *db.DB {
 	t.Helper()
-	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "regrant.db"), db.Options{})
+	path := filepath.Join(t.TempDir(), "regrant.db")
+	db.BeginAt(t, path)
+	d, err := db.Open(t.Context(), path, db.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

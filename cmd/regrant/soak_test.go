@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"database/sql"
+	"net/http"
 	"os"
-	"sync"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +23,9 @@ func TestF18_Soak(t *testing.T) {
 		t.Fatal(err)
 	}
 	life := min(10*time.Minute, max(duration/4, time.Minute)) // of a process
-	c := newCrashSite(t, 200, mixed, withFaults(t, "REGRANT_CLOCK_JITTER=2s"))
+	server, ops := withFaults(t, "REGRANT_CLOCK_JITTER=2s"), freeAddress(t)
+	server.flags = []string{"--ops-listen", ops}
+	c := newCrashSite(t, 200, mixed, server)
 	for _, a := range c.applications {
 		a.rest = 50 * time.Millisecond
 	}
@@ -30,7 +33,7 @@ func TestF18_Soak(t *testing.T) {
 	var slopes []float64
 	began := time.Now()
 	for kill := 0; time.Since(began) < duration; kill++ {
-		turned, slope := c.live(life, kill)
+		turned, slope := c.live(life, kill, ops)
 		rotations, slopes = rotations+turned, append(slopes, slope)
 		c.probeCopies()
 		c.server.start()
@@ -55,66 +58,51 @@ func TestF18_Soak(t *testing.T) {
 
 // live lets everybody work for a process's life and then kills it. The slope is that of its memory after the first third, in MiB an
 // hour.
-func (c *crashSite) live(life time.Duration, turn int) (rotations int64, slope float64) {
+func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations int64, slope float64) {
 	c.t.Helper()
-	done, watched := allWork(c.applications, nil), c.watchMemory(life/3)
+	var samples []sample
+	done := allWork(c.applications, nil)
 	began := time.Now()
 	for i := 0; time.Since(began) < life; i++ {
 		wait := c.attack(context.Background(), c.prepare(kindsOf(turn+i)...), 5*time.Second)
 		time.Sleep(5 * time.Second)
 		wait()
+		if at := time.Since(began); at > life/3 {
+			samples = append(samples, sample{at.Hours(), c.ownMemory(ops) / (1 << 20)})
+		}
 	}
-	slope = slopeOf(watched())
 	c.server.stop()
 	rotations = done()
 	c.readLog()
-	return rotations, slope
+	return rotations, slopeOf(samples)
+}
+
+// ownMemory is the memory that the server holds, in bytes, without what Go's runtime keeps for the next one who needs some: a password
+// that is checked takes 19 MiB for a moment.
+func (c *crashSite) ownMemory(ops string) float64 {
+	c.t.Helper()
+	if _, err := fetch("http://"+ops+"/debug/pprof/heap?gc=1", "", "", http.StatusOK); err != nil {
+		c.t.Fatal(err)
+	}
+	m := scraped(c.t, ops)
+	return float64(c.memory("VmRSS:")) - m.value("go_memstats_heap_idle_bytes") + m.value("go_memstats_heap_released_bytes")
 }
 
 type sample struct{ x, y float64 }
 
-// watchMemory gives the least memory of each half minute after the first time, in hours and MiB, until the function that it returns
-// is called. The least, because a password that is checked takes 19 MiB for a moment.
-func (c *crashSite) watchMemory(first time.Duration) (samples func() []sample) {
-	var (
-		all   []sample
-		over  = make(chan struct{})
-		done  sync.WaitGroup
-		began = time.Now()
-	)
-	done.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-over:
-				return
-			case <-time.After(time.Second):
-			}
-			at, mib := time.Since(began), float64(c.memory("VmRSS:"))/(1<<20)
-			if at < first {
-				continue
-			}
-			if i%30 == 0 || len(all) == 0 {
-				all = append(all, sample{at.Hours(), mib})
-			}
-			if last := &all[len(all)-1]; mib < last.y {
-				*last = sample{at.Hours(), mib}
-			}
-		}
-	})
-	return func() []sample { close(over); done.Wait(); return all }
-}
-
-// slopeOf is that of the line of least squares.
+// slopeOf is the median of the slopes between any two (Theil and Sen's), which no peak moves.
 func slopeOf(all []sample) float64 {
-	var x, y, xx, xy float64
-	for _, s := range all {
-		x, y, xx, xy = x+s.x, y+s.y, xx+s.x*s.x, xy+s.x*s.y
+	var slopes []float64
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			slopes = append(slopes, (b.y-a.y)/(b.x-a.x))
+		}
 	}
-	n := float64(len(all))
-	if d := n*xx - x*x; d > 0 {
-		return (n*xy - x*y) / d
+	if len(slopes) == 0 {
+		return 0
 	}
-	return 0
+	slices.Sort(slopes)
+	return slopes[len(slopes)/2]
 }
 
 // sizes are those of the database: its grants, and its file once the WAL is in it.

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,8 +51,62 @@ func newRealServer(t *testing.T, flags ...string) *realServer {
 	return startRealServer(t, &realServer{flags: flags})
 }
 
-// startRealServer starts a server with a new database, of which program, flags and env are set.
+// startRealServer starts a server, of which program, flags and env are set, with a database that has Alice in it.
 func startRealServer(t *testing.T, s *realServer) *realServer {
+	t.Helper()
+	s.place(t)
+	sealed := slices.Contains(s.flags, "--master-key-file")
+	if !sealed {
+		s.begin()
+	}
+	s.start()
+	t.Cleanup(func() { s.stop() })
+	if sealed {
+		s.createAlice()
+	}
+	return s
+}
+
+// realTemplate is the file from which the servers begin: to make a schema, keys and a person takes as long as many a test.
+var realTemplate struct {
+	once sync.Once
+	file []byte
+}
+
+// begin gives the server, which is not running yet, its database.
+func (s *realServer) begin() {
+	s.t.Helper()
+	realTemplate.once.Do(func() {
+		first := &realServer{}
+		first.place(s.t)
+		first.start()
+		first.createAlice()
+		if err := first.process.Signal(syscall.SIGTERM); err != nil {
+			s.t.Fatal(err)
+		}
+		<-first.ended
+		first.stop() // fails the test for what it said
+		file, err := os.ReadFile(first.db)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		realTemplate.file = file
+	})
+	if realTemplate.file == nil {
+		s.t.Fatal("an earlier test could not make the template")
+	}
+	if err := os.WriteFile(s.db, realTemplate.file, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *realServer) createAlice() {
+	s.t.Helper()
+	s.regrant(realPassword+"\n", "user", "create", "--email", "alice@example.com", "--name", "Alice Archer", "--email-verified", "--password-stdin")
+}
+
+// place chooses where the server listens and keeps its database.
+func (s *realServer) place(t *testing.T) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,10 +118,6 @@ func startRealServer(t *testing.T, s *realServer) *realServer {
 	if slices.Contains(s.flags, "--tls-cert") {
 		s.issuer = strings.Replace(s.issuer, "http", "https", 1)
 	}
-	s.start()
-	t.Cleanup(func() { s.stop() })
-	s.regrant(realPassword+"\n", "user", "create", "--email", "alice@example.com", "--name", "Alice Archer", "--email-verified", "--password-stdin")
-	return s
 }
 
 func (s *realServer) start() {

@@ -254,9 +254,13 @@ func tryWriting(ctx context.Context, pool *sql.DB) error {
 // that come later get ErrClosed. After ErrUnsynced it leaves the file as it is, to the end of the process.
 func (d *DB) Close() error {
 	d.closing.Do(func() {
-		// The last connection to go copies the WAL, and a read-only one cannot.
+		// The last connection to go copies the WAL, and a read-only one cannot. It may be this one where a server died meanwhile.
 		if d.opts.Server {
 			d.takeMark()
+		} else {
+			ctx, cancel := context.WithTimeout(context.Background(), d.opts.BusyTimeout)
+			settleCrash(ctx, d.path)
+			cancel()
 		}
 		d.readers.close()
 		close(d.writer.stop)

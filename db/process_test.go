@@ -194,7 +194,13 @@ func TestASecondServerIsRefusedUntilTheFirstHasDied(t *testing.T) {
 		last = lines.Text()
 	}
 	_ = server.Wait()
+	if err := command.Close(); err != nil { // with the WAL
+		t.Fatal(err)
+	}
 	d := openPath(t, path, Options{Server: true})
+	if err := d.Incomplete(); err != nil {
+		t.Errorf("the database is whole, and said to lack something: %v", err)
+	}
 	value, _, err := d.Setting(t.Context(), "last")
 	if err != nil {
 		t.Fatal(err)

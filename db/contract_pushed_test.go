@@ -15,7 +15,7 @@ func pushedRequest(id string, at time.Time) *oauth.PushedRequest {
 	}
 }
 
-var wide = oauth.PushBound{All: 10_000, Holder: 10_000}
+var wide = oauth.WaitingBound{All: 10_000, Holder: 10_000}
 
 // brought is a pending request that came as the pushed request of that id.
 func brought(id, pushed string) *oauth.AuthorizationRequest {
@@ -78,7 +78,7 @@ var pushedRules = map[string]func(*world){
 		}
 	},
 	"a holder that has too many waits, and nobody else does": func(w *world) {
-		bound := oauth.PushBound{All: 1000, Holder: 20}
+		bound := oauth.WaitingBound{All: 1000, Holder: 20}
 		for i := range 20 {
 			w.ok(w.PushRequest(w.Context(), pushedRequest(fmt.Sprint(i), start), bound))
 		}
@@ -92,7 +92,7 @@ var pushedRules = map[string]func(*world){
 		w.ok(w.PushRequest(w.Context(), pushedRequest("later", start.Add(91*time.Second)), bound))
 	},
 	"a full table keeps those of clients that authenticate": func(w *world) {
-		bound := oauth.PushBound{All: 100, Holder: 1000}
+		bound := oauth.WaitingBound{All: 100, Holder: 1000}
 		for i := range 50 {
 			w.ok(w.PushRequest(w.Context(), pushedRequest(fmt.Sprint("mine", i), start), bound))
 		}

@@ -61,7 +61,7 @@ func everyMethod() map[string]call {
 		}),
 		"EndAuthorizationRequest": write(func(c ctx, s store) error { return s.EndAuthorizationRequest(c, pendingRequest("x", start), e) }),
 		"PushRequest": write(func(c ctx, s store) error {
-			return s.PushRequest(c, pushedRequest("x", start), oauth.PushBound{All: 10, Holder: 10})
+			return s.PushRequest(c, pushedRequest("x", start), oauth.WaitingBound{All: 10, Holder: 10})
 		}),
 		"PushedRequest":   read(func(c ctx, s store) (*oauth.PushedRequest, error) { return s.PushedRequest(c, []byte("x")) }),
 		"IssueCode":       write(func(c ctx, s store) error { return s.IssueCode(c, "x", &oauth.AuthorizationCode{}, nil, nil) }),

@@ -10,7 +10,7 @@ import (
 
 // PushRequest implements [oauth.Store]. When the table is full, by the number of requests or by their size, a twentieth makes way in
 // the same transaction.
-func (d *DB) PushRequest(ctx context.Context, r *oauth.PushedRequest, bound oauth.PushBound) error {
+func (d *DB) PushRequest(ctx context.Context, r *oauth.PushedRequest, bound oauth.WaitingBound) error {
 	err := d.write(ctx, "push authorization request", func(tx *Tx) error {
 		waiting, err := tx.CountPushedRequestsOf(ctx, queries.CountPushedRequestsOfParams{Holder: r.Holder, Now: micros(r.CreatedAt), Lim: int32(bound.Holder)})
 		if err != nil {

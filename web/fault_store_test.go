@@ -91,7 +91,7 @@ func (s faultyStore) EndAuthorizationRequest(ctx context.Context, r *oauth.Autho
 	return s.f.around("EndAuthorizationRequest", func() error { return s.Store.EndAuthorizationRequest(ctx, r, e) })
 }
 
-func (s faultyStore) PushRequest(ctx context.Context, r *oauth.PushedRequest, bound oauth.PushBound) error {
+func (s faultyStore) PushRequest(ctx context.Context, r *oauth.PushedRequest, bound oauth.WaitingBound) error {
 	return s.f.around("PushRequest", func() error { return s.Store.PushRequest(ctx, r, bound) })
 }
 

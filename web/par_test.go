@@ -294,7 +294,7 @@ type pushFails struct {
 	broken *atomic.Bool
 }
 
-func (f pushFails) PushRequest(ctx context.Context, r *oauth.PushedRequest, bound oauth.PushBound) error {
+func (f pushFails) PushRequest(ctx context.Context, r *oauth.PushedRequest, bound oauth.WaitingBound) error {
 	if f.broken.Load() {
 		return errors.New("the disk is full")
 	}

@@ -78,7 +78,7 @@ func (s *Server) push(ctx context.Context, client *Client, form url.Values, proo
 		Hash: hash, ClientID: client.ID, Holder: "address " + addressGroup(by.IP), Parameters: form.Encode(),
 		CreatedAt: now.Wall, ExpiresAt: now.Deadline.Add(pushedRequestLifetime),
 	}
-	bound := PushBound{All: maxPushedRequests, Holder: maxPushedByAddress}
+	bound := WaitingBound{All: maxPushedRequests, Holder: maxPushedByAddress}
 	if !client.Public() {
 		r.Holder, r.Authenticated, bound.Holder = "client "+client.ID, true, maxPushedByClient
 	}

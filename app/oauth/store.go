@@ -56,7 +56,7 @@ type Store interface {
 
 	// PushRequest keeps a pushed request until its ExpiresAt. [ErrTooMany] if its holder has bound.Holder that wait; the table holds
 	// at most bound.All, and the oldest of clients that did not authenticate make way first.
-	PushRequest(ctx context.Context, r *PushedRequest, bound PushBound) error
+	PushRequest(ctx context.Context, r *PushedRequest, bound WaitingBound) error
 	// PushedRequest gives a pushed request, spent and expired ones too, as long as it is remembered.
 	PushedRequest(ctx context.Context, hash []byte) (*PushedRequest, error)
 
@@ -139,8 +139,8 @@ type Store interface {
 	Audit(ctx context.Context, events ...audit.Event) error
 }
 
-// PushBound is how many pushed requests may wait.
-type PushBound struct {
+// WaitingBound is how many may wait of what anybody can begin.
+type WaitingBound struct {
 	All    int
 	Holder int // of one holder
 }

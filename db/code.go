@@ -30,12 +30,20 @@ func (d *DB) IssueCode(ctx context.Context, requestID string, code *oauth.Author
 		} else if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
+		sessionID := code.SessionID
+		if code.Device {
+			n, err := tx.AllowDevice(ctx, microsOrNull(&code.CreatedAt), code.Hash)
+			if err := oneRow(n, err, oauth.ErrSpent); err != nil {
+				return err
+			}
+			sessionID = "" // a device does not sign out with the browser that allowed it
+		}
 		createdAt, err := tx.youngerThanRevocations(ctx, code)
 		if err != nil {
 			return err
 		}
 		n, err := tx.InsertCode(ctx, queries.InsertCodeParams{
-			Hash: code.Hash, ClientID: code.ClientID, PersonID: code.PersonID, SessionID: code.SessionID, RedirectURI: code.RedirectURI,
+			Hash: code.Hash, ClientID: code.ClientID, PersonID: code.PersonID, SessionID: sessionID, RedirectURI: code.RedirectURI,
 			Scope: code.Scope.String(), Resources: strings.Join(code.Resources, " "), Nonce: code.Nonce, CodeChallenge: code.CodeChallenge,
 			AuthTime: micros(code.AuthTime), ACR: code.ACR, AMR: strings.Join(code.AMR, " "), IP: code.IP, UserAgent: code.UserAgent, DPOPKey: orNull(code.DPoPKey),
 			CreatedAt: createdAt, ExpiresAt: micros(code.ExpiresAt),

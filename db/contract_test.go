@@ -50,7 +50,7 @@ func testContract(t *testing.T, open func(*testing.T) (contractStore, *sql.DB)) 
 		rules map[string]func(*world)
 	}{
 		{"clients", clientRules}, {"APIs", apiRules}, {"keys", keyRules}, {"authorization requests", requestRules},
-		{"pushed requests", pushedRules}, {"codes", codeRules}, {"redemption", redemptionRules}, {"consents", consentRules}, {"rotation", rotationRules},
+		{"pushed requests", pushedRules}, {"devices", deviceRules}, {"codes", codeRules}, {"redemption", redemptionRules}, {"consents", consentRules}, {"rotation", rotationRules},
 		{"reuse", reuseRules}, {"grants", grantRules}, {"revocation", revocationRules}, {"access tokens", accessTokenRules},
 		{"the clock", clockRules}, {"write-behind", behindRules}, {"sweeping", sweepRules},
 		{"where grants are listed", listedRules},

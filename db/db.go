@@ -58,6 +58,7 @@ type DB struct {
 	closing    sync.Once
 	pending    pendingRoom // for authorization requests
 	pushed     pendingRoom // for pushed ones
+	devices    pendingRoom // for devices that wait
 	erased     erasure
 	expiry     expiry
 	writes     atomic.Uint64 // of this process, but those of refresh tokens alone

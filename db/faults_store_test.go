@@ -63,7 +63,15 @@ func everyMethod() map[string]call {
 		"PushRequest": write(func(c ctx, s store) error {
 			return s.PushRequest(c, pushedRequest("x", start), oauth.WaitingBound{All: 10, Holder: 10})
 		}),
-		"PushedRequest":   read(func(c ctx, s store) (*oauth.PushedRequest, error) { return s.PushedRequest(c, []byte("x")) }),
+		"PushedRequest":           read(func(c ctx, s store) (*oauth.PushedRequest, error) { return s.PushedRequest(c, []byte("x")) }),
+		"SaveDeviceAuthorization": write(func(c ctx, s store) error { return s.SaveDeviceAuthorization(c, waitingDevice("x", start), wide) }),
+		"DeviceAuthorization":     read(func(c ctx, s store) (*oauth.DeviceAuthorization, error) { return s.DeviceAuthorization(c, []byte("x")) }),
+		"DeviceAuthorizationOf":   read(func(c ctx, s store) (*oauth.DeviceAuthorization, error) { return s.DeviceAuthorizationOf(c, "x") }),
+		"PollDevice": write(func(c ctx, s store) error {
+			_, err := s.PollDevice(c, []byte("x"), start, 0, 0)
+			return err
+		}),
+		"DenyDevice":      write(func(c ctx, s store) error { return s.DenyDevice(c, "x", []byte("x"), start, e) }),
 		"IssueCode":       write(func(c ctx, s store) error { return s.IssueCode(c, "x", &oauth.AuthorizationCode{}, nil, nil) }),
 		"Consent":         read(func(c ctx, s store) (*oauth.Consent, error) { return s.Consent(c, "x", "y") }),
 		"WithdrawConsent": write(func(c ctx, s store) error { return s.WithdrawConsent(c, "x", "y", start, e) }),

@@ -39,6 +39,9 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 		{"follow losses of access", func(tx *Tx) (int64, error) { return tx.followAccessLoss(ctx, lim) }},
 		{"sweep authorization requests", func(tx *Tx) (int64, error) { return tx.SweepAuthorizationRequests(ctx, micros(now), lim) }},
 		{"sweep pushed requests", func(tx *Tx) (int64, error) { return tx.SweepPushedRequests(ctx, micros(now), lim) }},
+		{"sweep device authorizations", func(tx *Tx) (int64, error) {
+			return tx.SweepDeviceAuthorizations(ctx, micros(now.Add(-codeKept)), lim) // until then the device hears why
+		}},
 		{"sweep codes", func(tx *Tx) (int64, error) { return tx.SweepCodes(ctx, micros(now.Add(-codeKept)), lim) }},
 		{"sweep revoked access tokens", func(tx *Tx) (int64, error) {
 			return tx.SweepRevokedAccessTokens(ctx, micros(now.Add(-revokedKept)), lim)

@@ -84,6 +84,8 @@ func kindName(t *view.Text, c *oauth.Client) string {
 		return t.T("admin.clients.kind.single_page.short")
 	case oauth.KindNative:
 		return t.T("admin.clients.kind.native.short")
+	case oauth.KindDevice:
+		return t.T("admin.clients.kind.device.short")
 	case oauth.KindMachine:
 		return t.T("admin.clients.kind.machine.label")
 	}
@@ -121,7 +123,7 @@ func boundedCount(t *view.Text, n, max int) string {
 }
 
 // getsPeople says whether people sign in to a client.
-func getsPeople(c *oauth.Client) bool { return c.Allows(oauth.GrantAuthorizationCode) }
+func getsPeople(c *oauth.Client) bool { return c.ServesPeople() }
 
 // clientProblem says what the engine found wrong with a registration: the field of the form, and a sentence. A fault of the
 // store gives no field.

@@ -23,7 +23,12 @@ func (s *Server) showClientConnect(w http.ResponseWriter, r *http.Request, a *ad
 	}
 	if getsPeople(c) {
 		add("fact-discovery", t.T("admin.clients.connect.discovery"), s.cfg.Issuer+oauth.PathOIDCMetadata)
+	}
+	if c.Allows(oauth.GrantAuthorizationCode) {
 		add("fact-authorize", t.T("admin.clients.connect.authorize"), s.cfg.Issuer+oauth.PathAuthorize)
+	}
+	if c.Allows(oauth.GrantDeviceCode) {
+		add("fact-device", t.T("admin.clients.connect.device"), s.cfg.Issuer+oauth.PathDeviceAuthorization)
 	}
 	add("fact-token", t.T("admin.clients.connect.token"), s.cfg.Issuer+oauth.PathToken)
 	if len(c.Scope) > 0 {

@@ -79,7 +79,7 @@ func (s *Server) registerClient(r *http.Request, a *admin, f *newClientForm) (c 
 	}
 	if f.kind == oauth.KindMachine {
 		c.Scope = c.Scope.Without(oauth.StandardScopes()...) // there is no person to ask about
-	} else {
+	} else if c.Allows(oauth.GrantAuthorizationCode) {
 		c.RedirectURIs = s.readRedirectURIs(t, f.redirectURIs, f.errors)
 	}
 	if f.keys != "" && c.HasSecret() {
@@ -145,6 +145,7 @@ func kindOptions(t *view.Text, chosen oauth.Kind) []view.Option {
 		{Value: string(oauth.KindSinglePage), Label: t.T("admin.clients.kind.single_page.label"), Help: t.T("admin.clients.kind.single_page.help")},
 		{Value: string(oauth.KindNative), Label: t.T("admin.clients.kind.native.label"), Help: t.T("admin.clients.kind.native.help")},
 		{Value: string(oauth.KindMCP), Label: t.T("admin.clients.kind.mcp.label"), Help: t.T("admin.clients.kind.mcp.help")},
+		{Value: string(oauth.KindDevice), Label: t.T("admin.clients.kind.device.label"), Help: t.T("admin.clients.kind.device.help")},
 		{Value: string(oauth.KindMachine), Label: t.T("admin.clients.kind.machine.label"), Help: t.T("admin.clients.kind.machine.help")},
 	}
 	for i := range options {

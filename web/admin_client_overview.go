@@ -86,7 +86,7 @@ func clientFacts(t *view.Text, c *oauth.Client) []view.ClientFact {
 		format = t.T("admin.clients.policy.format.opaque")
 	}
 	add(t.T("admin.clients.fact.access_token"), t.T("admin.clients.fact.access_token_text", "Format", format, "Lifetime", t.Duration(c.Policy.AccessTokenLifetime)), "")
-	if getsPeople(c) {
+	if c.Allows(oauth.GrantAuthorizationCode) {
 		pkce, consent := t.T("admin.clients.fact.pkce_on"), t.T("admin.clients.fact.consent_on")
 		if c.PKCEWaived {
 			pkce = t.T("admin.clients.fact.pkce_off")

@@ -144,7 +144,7 @@ func (s *Server) wanted(t *view.Text, c *oauth.Client, f *clientForm) *oauth.Cli
 	if f.name == "" {
 		f.errors["name"] = t.T("admin.clients.error.name")
 	}
-	if wanted.RedirectURIs = nil; getsPeople(&wanted) || strings.TrimSpace(f.redirectURIs) != "" {
+	if wanted.RedirectURIs = nil; wanted.Allows(oauth.GrantAuthorizationCode) || strings.TrimSpace(f.redirectURIs) != "" {
 		wanted.RedirectURIs = s.readRedirectURIs(t, f.redirectURIs, f.errors)
 	}
 	return &wanted
@@ -195,6 +195,7 @@ func grantTypeBoxes(t *view.Text, on []string) []view.ScopeBox {
 	return []view.ScopeBox{
 		{Name: oauth.GrantAuthorizationCode, Help: t.T("admin.clients.grant_type.authorization_code"), On: slices.Contains(on, oauth.GrantAuthorizationCode)},
 		{Name: oauth.GrantRefreshToken, Help: t.T("admin.clients.grant_type.refresh_token"), On: slices.Contains(on, oauth.GrantRefreshToken)},
+		{Name: oauth.GrantDeviceCode, Help: t.T("admin.clients.grant_type.device_code"), On: slices.Contains(on, oauth.GrantDeviceCode)},
 		{Name: oauth.GrantClientCredentials, Help: t.T("admin.clients.grant_type.client_credentials"), On: slices.Contains(on, oauth.GrantClientCredentials)},
 	}
 }

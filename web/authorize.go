@@ -58,6 +58,8 @@ func (s *Server) goOn(w http.ResponseWriter, r *http.Request, p *oauth.Progress,
 		s.answer(w, r, redirect.Response())
 	case err != nil:
 		s.writePageError(w, r, err)
+	case p.Step == oauth.StepDevice:
+		s.deviceDone(w, p)
 	case p.Step == oauth.StepRedirect:
 		s.answer(w, r, p.Response)
 	case p.Step == oauth.StepConsent:

@@ -30,6 +30,9 @@ func (s *Server) consentPage(w http.ResponseWriter, r *http.Request, p *oauth.Pr
 		IdleLifetime: p.Client.Policy.Idle, Lifetime: p.Client.Policy.Absolute,
 		WithSession: !p.Scope.Has(oauth.ScopeOfflineAccess),
 	}
+	if page.Device = deviceAsked(page.Text, p); page.Device != nil {
+		page.WithSession = false
+	}
 	page.Refresh = oauth.GetsRefreshToken(p.Client, p.Scope)
 	page.Groups = s.scopeGroups(page.Text, p.Scope)
 	return page

@@ -99,6 +99,26 @@ func (s faultyStore) PushedRequest(ctx context.Context, hash []byte) (*oauth.Pus
 	return around(s.f, "PushedRequest", func() (*oauth.PushedRequest, error) { return s.Store.PushedRequest(ctx, hash) })
 }
 
+func (s faultyStore) SaveDeviceAuthorization(ctx context.Context, d *oauth.DeviceAuthorization, bound oauth.WaitingBound) error {
+	return s.f.around("SaveDeviceAuthorization", func() error { return s.Store.SaveDeviceAuthorization(ctx, d, bound) })
+}
+
+func (s faultyStore) DeviceAuthorization(ctx context.Context, hash []byte) (*oauth.DeviceAuthorization, error) {
+	return around(s.f, "DeviceAuthorization", func() (*oauth.DeviceAuthorization, error) { return s.Store.DeviceAuthorization(ctx, hash) })
+}
+
+func (s faultyStore) DeviceAuthorizationOf(ctx context.Context, code string) (*oauth.DeviceAuthorization, error) {
+	return around(s.f, "DeviceAuthorizationOf", func() (*oauth.DeviceAuthorization, error) { return s.Store.DeviceAuthorizationOf(ctx, code) })
+}
+
+func (s faultyStore) PollDevice(ctx context.Context, hash []byte, at time.Time, tolerance, more time.Duration) (bool, error) {
+	return around(s.f, "PollDevice", func() (bool, error) { return s.Store.PollDevice(ctx, hash, at, tolerance, more) })
+}
+
+func (s faultyStore) DenyDevice(ctx context.Context, id string, hash []byte, at time.Time, e audit.Event) error {
+	return s.f.around("DenyDevice", func() error { return s.Store.DenyDevice(ctx, id, hash, at, e) })
+}
+
 func (s faultyStore) UseAssertion(ctx context.Context, id []byte, keepUntil time.Time) error {
 	return s.f.around("UseAssertion", func() error { return s.Store.UseAssertion(ctx, id, keepUntil) })
 }

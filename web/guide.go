@@ -23,8 +23,11 @@ func (s *Server) guides(t *view.Text, c *oauth.Client) []view.Guide {
 	part := func(text, code string) view.GuidePart { return view.GuidePart{Text: text, Code: code} }
 	if c.AuthMethod == oauth.AuthPrivateKeyJWT { // a library makes the assertions, no line of a shell does
 		code := jsServer
-		if !getsPeople(c) {
+		switch {
+		case !getsPeople(c):
 			code = jsMachine
+		case !c.Allows(oauth.GrantAuthorizationCode):
+			code = jsDevice
 		}
 		return []view.Guide{guide("javascript", "JavaScript", t.T("admin.guide.key_lead"), part("npm install openid-client", code))}
 	}
@@ -39,27 +42,37 @@ func (s *Server) guides(t *view.Text, c *oauth.Client) []view.Guide {
 			guide("python", "Python", t.T("admin.guide.python_lead"), part("pip install authlib requests", pythonMachine)),
 		}
 	}
+	device := []view.GuidePart{part(t.T("admin.guide.device_begin"), curlDevice), part(t.T("admin.guide.device_poll"), curlDevicePoll)}
+	if !c.Allows(oauth.GrantAuthorizationCode) {
+		return []view.Guide{
+			guide("curl", "curl", t.T("admin.guide.device_lead"), device...),
+			guide("javascript", "JavaScript", t.T("admin.guide.device_javascript_lead"), part("npm install openid-client", jsDevice)),
+		}
+	}
 	curl := []view.GuidePart{part(t.T("admin.guide.curl_begin"), curlBegin), part(t.T("admin.guide.curl_code"), curlCode)}
 	if c.Allows(oauth.GrantRefreshToken) {
 		curl = append(curl, part(t.T("admin.guide.curl_refresh"), curlRefresh))
 	}
 	byHand := guide("curl", "curl", t.T("admin.guide.curl_lead"), curl...)
-	var demo []view.Guide
+	var first []view.Guide
 	if command := demoCommand(s.cfg.Issuer, c); command != "" {
-		demo = append(demo, guide("demo", "regrant demo", t.T("demo.guide"), part("", command)))
+		first = append(first, guide("demo", "regrant demo", t.T("demo.guide"), part("", command)))
+	}
+	if c.Allows(oauth.GrantDeviceCode) {
+		first = append(first, guide("device", t.T("admin.guide.device"), t.T("admin.guide.device_lead"), device...))
 	}
 	switch c.Kind() {
 	case oauth.KindSinglePage:
-		return append(demo, guide("javascript", "JavaScript", t.T("admin.guide.browser_lead"), part("npm install oidc-client-ts", jsBrowser)), byHand)
+		return append(first, guide("javascript", "JavaScript", t.T("admin.guide.browser_lead"), part("npm install oidc-client-ts", jsBrowser)), byHand)
 	case oauth.KindNative:
-		return append(demo,
+		return append(first,
 			guide("go", "Go", t.T("admin.guide.go_native_lead"), part("", goNative)),
 			guide("javascript", "JavaScript", t.T("admin.guide.javascript_lead"), part("npm install openid-client", jsServer)),
 			guide("python", "Python", t.T("admin.guide.python_lead"), part("pip install authlib requests", pythonCode)),
 			byHand,
 		)
 	}
-	return append(demo,
+	return append(first,
 		byHand,
 		guide("go", "Go", t.T("admin.guide.go_lead"), part("", goServer)),
 		guide("javascript", "JavaScript", t.T("admin.guide.javascript_lead"), part("npm install openid-client", jsServer)),

@@ -39,6 +39,21 @@ TOKENS=$(curl -sS "$ISSUER/token" {CURL_AUTH} \
 echo "$TOKENS"
 `
 
+const curlDevice = `
+ISSUER={SH_ISSUER}
+CLIENT={SH_CLIENT}
+{SH_SECRET}
+curl -sS "$ISSUER/device_authorization" {CURL_AUTH} \
+  --data-urlencode scope={SH_SCOPE}
+`
+
+const curlDevicePoll = `
+DEVICE_CODE=...   # the device_code of the answer
+curl -sS "$ISSUER/token" {CURL_AUTH} \
+  -d grant_type=urn:ietf:params:oauth:grant-type:device_code \
+  --data-urlencode "device_code=$DEVICE_CODE"
+`
+
 const curlMachine = `
 ISSUER={SH_ISSUER}
 CLIENT={SH_CLIENT}
@@ -94,6 +109,19 @@ const tokens = await client.clientCredentialsGrant(config, {
   scope: "{SCOPE}",
 });
 console.log("The access token lives", tokens.expires_in, "seconds");
+`
+
+const jsDevice = `
+import * as client from "openid-client";
+
+const config = await client.discovery(
+  new URL("{ISSUER}"), "{CLIENT_ID}", undefined, {JS_AUTH}{JS_INSECURE});
+
+const device = await client.initiateDeviceAuthorization(config, { scope: "{SCOPE}" });
+console.log("Open", device.verification_uri, "and enter", device.user_code);
+
+const tokens = await client.pollDeviceAuthorizationGrant(config, device); // until the person has decided
+console.log("Keep this:", tokens.refresh_token);
 `
 
 const jsBrowser = `

@@ -132,6 +132,35 @@ func TestTheCurlGuideOfAMachineWorks(t *testing.T) {
 	}
 }
 
+func TestTheCurlGuideOfADeviceWorks(t *testing.T) {
+	needs(t, "sh", "curl")
+	s := newSite(t)
+	adm := s.admin(t)
+	home := s.curlHome()
+	types := []string{oauth.GrantDeviceCode, oauth.GrantRefreshToken}
+	s.addClient("tv", oauth.Client{AuthMethod: oauth.AuthNone, GrantTypes: types, Scope: oauth.Scope{"openid", "read"}})
+	page := adm.get("/admin/clients/tv/connect").body
+	asks, polls := shown(page, "curl-1"), shown(page, "curl-2")
+	run := func(script string) string {
+		sh := exec.CommandContext(t.Context(), "sh", "-eu", "-c", script)
+		sh.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "CURL_HOME=" + home}
+		out, err := sh.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v %s\n%s", err, out, script)
+		}
+		return string(out)
+	}
+
+	asked := answer{body: run(asks)}
+	b := s.browser()
+	b.decide(b.bring(asked.text(t, "user_code"), "U1"), "allow")
+	out := run(asks + "\n" + strings.Replace(polls, "DEVICE_CODE=...", "DEVICE_CODE="+asked.text(t, "device_code"), 1))
+
+	if tokens := refreshTokens.FindAllString(out, -1); len(tokens) != 1 || !strings.Contains(out, `"scope":"openid read"`) {
+		t.Error(out)
+	}
+}
+
 // goPrograms are the Go guides of the kinds of clients.
 func goPrograms(t *testing.T, s *site, adm *adminBrowser) map[string]string {
 	s.addClient("job", oauth.Client{AuthMethod: oauth.AuthBasic, GrantTypes: []string{oauth.GrantClientCredentials}, Scope: oauth.Scope{"read", "write"}})
@@ -181,6 +210,8 @@ func TestTheJavaScriptAndPythonGuidesParse(t *testing.T) {
 			t.Errorf("%s of %s: %v %s\n%s", software, id, err, out, code)
 		}
 	}
+	s.addClient("tv", oauth.Client{AuthMethod: oauth.AuthNone, GrantTypes: []string{oauth.GrantDeviceCode}, Scope: oauth.Scope{"openid", "read"}})
+	check("tv", "javascript", "guide.mjs", "node", "--check")
 	for _, id := range []string{"CB", "PN", "PW", "job"} {
 		check(id, "javascript", "guide.mjs", "node", "--check")
 		if id != "PW" {
@@ -193,12 +224,14 @@ func TestTheGuidesSuitTheKindAndHoldNoSecret(t *testing.T) {
 	s := newSite(t)
 	adm := s.admin(t)
 	s.addClient("job", oauth.Client{AuthMethod: oauth.AuthBasic, GrantTypes: []string{oauth.GrantClientCredentials}, Scope: oauth.Scope{"read"}})
+	s.addClient("tv", oauth.Client{AuthMethod: oauth.AuthNone, GrantTypes: []string{oauth.GrantDeviceCode}, Scope: oauth.Scope{"openid", "read"}})
+	s.addClient("both", oauth.Client{AuthMethod: oauth.AuthNone, GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantDeviceCode}, RedirectURIs: []string{"https://both.test/"}, Scope: oauth.Scope{"openid", "read"}})
 	for id, want := range map[string]string{
-		"CB": "curl go grafana javascript oauth2-proxy python", "PW": "curl javascript", "PN": "curl go javascript python", "job": "curl go javascript python",
+		"tv": "curl javascript", "both": "curl device javascript", "CB": "curl go grafana javascript oauth2-proxy python", "PW": "curl javascript", "PN": "curl go javascript python", "job": "curl go javascript python",
 	} {
 		body := adm.get("/admin/clients/" + id + "/connect").body
 		var got []string
-		for _, software := range []string{"curl", "go", "grafana", "javascript", "oauth2-proxy", "python"} {
+		for _, software := range []string{"curl", "device", "go", "grafana", "javascript", "oauth2-proxy", "python"} {
 			if code := guideCode(body, software); code != "" {
 				got = append(got, software)
 				if strings.Contains(code, "{") && regexp.MustCompile(`\{[A-Z_]+\}`).MatchString(code) {

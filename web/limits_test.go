@@ -19,7 +19,7 @@ import (
 func bounds(t *testing.T) {
 	s := newSite(t)
 	const kind = "application/x-www-form-urlencoded"
-	for _, path := range []string{"/token", "/par", "/revoke", "/introspect", "/login", "/logout", "/consent", "/login/continue", "/authorize"} {
+	for _, path := range []string{"/token", "/par", "/device_authorization", "/device", "/revoke", "/introspect", "/login", "/logout", "/consent", "/login/continue", "/authorize"} {
 		for name, c := range map[string]struct {
 			kind, body string
 			status     int
@@ -56,7 +56,7 @@ func bounds(t *testing.T) {
 				t.Errorf("%s, %s: %d after %s", path, name, a.status, time.Since(began))
 			}
 			json := strings.HasPrefix(a.header.Get("Content-Type"), "application/json")
-			if program := path == "/token" || path == "/par" || path == "/revoke" || path == "/introspect"; json != program {
+			if program := path == "/token" || path == "/par" || path == "/device_authorization" || path == "/revoke" || path == "/introspect"; json != program {
 				t.Errorf("%s, %s: Content-Type %q", path, name, a.header.Get("Content-Type"))
 			}
 		}

@@ -42,7 +42,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
 		})
 	case oauth.StepNoAccess:
 		s.showPage(w, r, http.StatusForbidden, true, view.NoAccess{
-			Frame: s.frame(r), ClientName: p.Client.Name, ClientHost: hostOf(p.Request.RedirectURI), Email: p.Owner.Email, Name: p.Owner.Name,
+			Frame: s.frame(r), ClientName: p.Client.Name, Device: p.Request.Device != nil, ClientHost: hostOf(p.Request.RedirectURI), Email: p.Owner.Email, Name: p.Owner.Name,
 			Request: id, FormToken: s.formToken(w, r),
 		})
 	default:

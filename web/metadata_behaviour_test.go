@@ -88,6 +88,11 @@ func behaviourRules(t *testing.T) {
 				a = s.exchange("CB", s.code("CB", nil), nil)
 			case "refresh_token":
 				a = s.refresh("CB", s.grant("CB", "read").text(t, "refresh_token"))
+			case deviceGrant:
+				s.devices()
+				asked, b := s.device("TV", "openid"), s.browser()
+				b.decide(b.bring(asked.text(t, "user_code"), "U1"), "allow")
+				a = s.poll("TV", asked.text(t, "device_code"))
 			default:
 				a = s.post("/token", "CB", url.Values{"grant_type": {v}, "username": {"alice@example.com"}, "password": {password}})
 			}
@@ -214,7 +219,7 @@ func behaviourRules(t *testing.T) {
 
 	all.rule(t, "META-09 what comes later is neither listed nor there", func(t *testing.T, s *site) {
 		for member, path := range map[string]string{
-			"registration_endpoint": "/register", "device_authorization_endpoint": "/device_authorization", "end_session_endpoint": "/end_session",
+			"registration_endpoint": "/register", "end_session_endpoint": "/end_session",
 			"backchannel_authentication_endpoint": "/ciba", "check_session_iframe": "/check_session", "client_id_metadata_document_supported": "", "backchannel_logout_supported": "", "tls_client_certificate_bound_access_tokens": "", "mtls_endpoint_aliases": "",
 		} {
 			if value, listed := s.document()[member]; listed {

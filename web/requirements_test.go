@@ -37,6 +37,7 @@ func TestRequirements(t *testing.T) {
 	requirementsRI(t)
 	requirementsOI(t)
 	requirementsPrompt(t)
+	requirementsDV(t)
 	requirementsLO(t)
 	requirementsNA(t)
 	requirementsMCP(t)

@@ -30,6 +30,7 @@ func (s *Server) routes() http.Handler {
 	program(oauth.PathPAR, "POST", s.par)
 	program(oauth.PathRevoke, "POST", s.revoke)
 	program(oauth.PathIntrospect, "POST", s.introspect)
+	program(oauth.PathDeviceAuthorization, "POST", s.deviceAuthorization)
 	program(oauth.PathUserInfo, "GET, POST", s.userinfo)
 
 	// Programs and browsers, public documents.
@@ -68,6 +69,9 @@ func (s *Server) routes() http.Handler {
 	form("/login/enrol", inAuthorization(s.showEnrol), inAuthorization(s.enrol))
 	form("/confirm", s.showConfirm, s.confirm)
 	form("/consent", inAuthorization(s.showConsent), inAuthorization(s.consent))
+	form(oauth.PathDevice, s.showDevice, s.enterDevice)
+	page("GET "+oauth.PathDevice+"/allowed", s.showDeviceAllowed)
+	page("GET "+oauth.PathDevice+"/denied", s.showDeviceDenied)
 	form("/logout", s.showLogout, s.logout)
 	form("/setup", s.showSetup, s.setUp)
 	form("/setup/{token}", s.showSetup, s.setUp)
@@ -127,7 +131,7 @@ func (s *Server) document(mux *http.ServeMux, path string, h http.HandlerFunc) {
 // forPrograms says whether who asks for a path reads JSON rather than pages.
 func (s *Server) forPrograms(path string) bool {
 	switch strings.TrimPrefix(path, s.base) {
-	case oauth.PathToken, oauth.PathPAR, oauth.PathRevoke, oauth.PathIntrospect, oauth.PathUserInfo, oauth.PathJWKS, "/healthz", "/readyz":
+	case oauth.PathToken, oauth.PathPAR, oauth.PathRevoke, oauth.PathIntrospect, oauth.PathUserInfo, oauth.PathDeviceAuthorization, oauth.PathJWKS, "/healthz", "/readyz":
 		return true
 	}
 	return strings.Contains(path, "/.well-known/")

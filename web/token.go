@@ -19,7 +19,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		err = s.guarded(credentials, r, func() (err error) {
 			response, err = s.oauth.Token(r.Context(), oauth.TokenRequest{
 				Client: credentials, GrantType: form.Get("grant_type"), Code: form.Get("code"), RedirectURI: form.Get("redirect_uri"),
-				CodeVerifier: form.Get("code_verifier"), RefreshToken: form.Get("refresh_token"), Scope: form.Get("scope"), Resources: form["resource"],
+				CodeVerifier: form.Get("code_verifier"), RefreshToken: form.Get("refresh_token"), DeviceCode: form.Get("device_code"), Scope: form.Get("scope"), Resources: form["resource"],
 				Proofs: r.Header[dpopHeader], By: originOf(r),
 			})
 			return err

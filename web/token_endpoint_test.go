@@ -16,7 +16,7 @@ func requirementsTK(t *testing.T) {
 	all.rule(t, "TK-01 a grant type must be named, known and allowed", func(t *testing.T, s *site) {
 		wantError(t, s.post("/token", "CB", nil), "invalid_request")
 		for _, grantType := range []string{
-			"password", "implicit", "Authorization_Code", "authorization_code ", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", "refresh_token\x01",
+			"password", "implicit", "Authorization_Code", "authorization_code ", "device_code", "urn:ietf:params:oauth:grant-type:device_code ", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", "refresh_token\x01",
 		} {
 			wantError(t, s.post("/token", "CB", url.Values{"grant_type": {grantType}, "username": {"alice@example.com"}, "password": {password}, "scope": {"openid"}}), "unsupported_grant_type")
 		}

@@ -27,13 +27,14 @@ const (
 	StepSelect               // ask whether to go on as who is signed in
 	StepConsent              // show the consent page
 	StepNoAccess             // say that the application is not for this person
+	StepDevice               // say that the device may go on, or may not
 	StepRedirect             // send the browser to the client with Progress.Response
 )
 
 // Progress is how far an authorization has come.
 type Progress struct {
 	Step     Step
-	Request  *AuthorizationRequest // pending, unless Step is StepRedirect
+	Request  *AuthorizationRequest // pending, unless Step is StepRedirect or StepDevice
 	Client   *Client
 	Owner    *Owner    // for StepSecond, StepSelect, StepConsent and StepNoAccess
 	Scope    Scope     // for StepConsent: what is asked for
@@ -145,13 +146,16 @@ func (s *Server) decide(ctx context.Context, client *Client, request *Authorizat
 	by.Actor, by.ActorID = audit.ByPerson, who.PersonID
 	if !allow || len(granted) == 0 {
 		event := audit.Event{At: now, Kind: audit.ConsentDenied, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "denied"}
+		if request.Device != nil {
+			return s.denyDevice(ctx, client, request, event)
+		}
 		if err := s.store.EndAuthorizationRequest(ctx, request, event); err != nil {
 			return nil, s.redirected(&request.Parameters, endedRequest(err))
 		}
 		return nil, s.redirected(&request.Parameters, refuse(AccessDenied, "The person refused."))
 	}
 	var consent *Consent
-	if !client.Public() {
+	if !client.Public() && request.Device == nil { // what a device was allowed is no answer to another one
 		remembered, err := s.store.Consent(ctx, who.PersonID, client.ID)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, s.redirected(&request.Parameters, fault("read consent", err))
@@ -177,6 +181,9 @@ func (s *Server) GiveUp(ctx context.Context, id string, browserHash []byte, who 
 	}
 	by.Actor, by.ActorID = audit.ByPerson, who.PersonID
 	event := audit.Event{At: s.clock.Now().Wall, Kind: audit.ConsentDenied, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "no access"}
+	if request.Device != nil {
+		return s.denyDevice(ctx, client, request, event)
+	}
 	if err := s.store.EndAuthorizationRequest(ctx, request, event); err != nil {
 		return nil, s.redirected(&request.Parameters, endedRequest(err))
 	}
@@ -227,7 +234,7 @@ func endedRequest(err error) error {
 func (s *Server) redirected(p *Parameters, err error) error {
 	var redirect *RedirectError
 	var e *Error
-	if err == nil || errors.As(err, &redirect) || errors.Is(err, ErrOver) {
+	if err == nil || errors.As(err, &redirect) || errors.Is(err, ErrOver) || p.Device != nil {
 		return err
 	}
 	if !errors.As(err, &e) {
@@ -344,6 +351,9 @@ func (s *Server) issueCode(ctx context.Context, client *Client, r *Authorization
 		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, DPoPKey: r.DPoPKey, Pushed: r.Pushed, Authentication: authentication,
 		IP: by.IP, UserAgent: by.UserAgent, CreatedAt: now.Wall, ExpiresAt: now.Deadline.Add(CodeLifetime),
 	}
+	if d := r.Device; d != nil {
+		code.Device, code.Hash, code.ExpiresAt, code.IP, code.UserAgent = true, d.Hash, d.ExpiresAt, d.IP, d.UserAgent
+	}
 	requestID := ""
 	if stored {
 		requestID = r.ID
@@ -357,6 +367,9 @@ func (s *Server) issueCode(ctx context.Context, client *Client, r *Authorization
 	}
 	if err != nil {
 		return nil, fault("issue code", err)
+	}
+	if r.Device != nil {
+		return &Progress{Step: StepDevice, Request: r, Client: client, Scope: scope}, nil
 	}
 	response := newResponse(&r.Parameters, "code", secret, "state", r.State, "iss", s.issuer)
 	return &Progress{Step: StepRedirect, Client: client, Response: response}, nil

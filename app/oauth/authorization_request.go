@@ -49,15 +49,16 @@ type Parameters struct {
 	PromptLogin     bool
 	PromptConsent   bool
 	PromptSelect    bool
-	MaxAge          *int      // seconds
-	EssentialACR    []string  // one of them must be met; nil: any will do
-	ACRValues       []string  // asked for voluntarily
-	LoginHint       string    // what the sign-in form starts with
-	UILocales       string    // languages that the pages may speak, the most wanted first, separated by spaces
-	HintedPersonID  string    // the subject of id_token_hint
-	AccountSelected bool      // the person has answered prompt=select_account
-	Pushed          []byte    // the hash of the pushed request that it came as; nil: it came by itself
-	AuthTimeBefore  time.Time // of the session that the request found; zero: nobody was signed in
+	MaxAge          *int           // seconds
+	EssentialACR    []string       // one of them must be met; nil: any will do
+	ACRValues       []string       // asked for voluntarily
+	LoginHint       string         // what the sign-in form starts with
+	UILocales       string         // languages that the pages may speak, the most wanted first, separated by spaces
+	HintedPersonID  string         // the subject of id_token_hint
+	AccountSelected bool           // the person has answered prompt=select_account
+	Pushed          []byte         // the hash of the pushed request that it came as; nil: it came by itself
+	Device          *DeviceRequest // nil: the answer goes to a redirect URI
+	AuthTimeBefore  time.Time      // of the session that the request found; zero: nobody was signed in
 }
 
 // single gives a parameter that may occur once: RFC 6749 §3.1.

@@ -15,6 +15,7 @@ const (
 	accessTokenPrefix  = "rga1_"
 	secretPrefix       = "rgs1_"
 	codePrefix         = "rgc1_"
+	deviceCodePrefix   = "rgd1_"
 
 	checksumWidth = 6 // base62 characters that hold 32 bits
 )

@@ -23,9 +23,10 @@ const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
 	GrantClientCredentials = "client_credentials"
+	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 §3.4
 )
 
-var grantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}
+var grantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode}
 
 // Client is an application, RFC 6749 §2.
 type Client struct {
@@ -74,6 +75,11 @@ func (c *Client) HasSecret() bool { return c.AuthMethod == AuthBasic || c.AuthMe
 // Allows says whether the client may use a grant type.
 func (c *Client) Allows(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
 
+// ServesPeople says whether people sign in to the client.
+func (c *Client) ServesPeople() bool {
+	return c.Allows(GrantAuthorizationCode) || c.Allows(GrantDeviceCode)
+}
+
 // Validate refuses a registration that contradicts itself, naming the member: RFC 7591 §3.2.2, RFC 9700 §2.
 func (c *Client) Validate() error {
 	bad := func(format string, args ...any) error {
@@ -98,8 +104,8 @@ func (c *Client) Validate() error {
 			return bad("grant_types: %q is not offered", g)
 		}
 	}
-	if c.Allows(GrantRefreshToken) && !c.Allows(GrantAuthorizationCode) {
-		return bad("grant_types: refresh_token needs authorization_code")
+	if c.Allows(GrantRefreshToken) && !c.ServesPeople() {
+		return bad("grant_types: refresh_token needs authorization_code, or the device grant")
 	}
 	if c.Allows(GrantClientCredentials) && c.Public() {
 		return bad("grant_types: client_credentials needs a client that authenticates (RFC 6749 section 4.4)")

@@ -15,12 +15,13 @@ const (
 	KindSinglePage Kind = "single_page" // runs in the browser
 	KindNative     Kind = "native"      // runs on a person's device
 	KindMCP        Kind = "mcp"         // a native one whose processes share a stored token
+	KindDevice     Kind = "device"      // a television, a console, a program without a browser beside it
 	KindMachine    Kind = "machine"     // acts for itself
 )
 
 // Kinds gives every kind.
 func Kinds() []Kind {
-	return []Kind{KindWebServer, KindSinglePage, KindNative, KindMCP, KindMachine}
+	return []Kind{KindWebServer, KindSinglePage, KindNative, KindMCP, KindDevice, KindMachine}
 }
 
 // NewClient gives a registration that suits the kind, without name, redirect URIs and scope. Its policy begins with the given
@@ -36,6 +37,8 @@ func (k Kind) NewClient(policy Policy) (*Client, bool) {
 		c.GrantTypes = []string{GrantClientCredentials}
 	case KindSinglePage:
 		c.AuthMethod = AuthNone
+	case KindDevice:
+		c.AuthMethod, c.GrantTypes = AuthNone, []string{GrantDeviceCode, GrantRefreshToken}
 	case KindNative, KindMCP:
 		shared, _ := PolicyOf(PresetMultiProcess)
 		c.AuthMethod, c.Policy.Preset, c.Policy.Grace, c.Policy.StaleGenerations = AuthNone, shared.Preset, shared.Grace, shared.StaleGenerations
@@ -64,6 +67,8 @@ func (c *Client) Kind() Kind {
 		return KindNative
 	case c.Allows(GrantAuthorizationCode):
 		return KindSinglePage
+	case c.Allows(GrantDeviceCode):
+		return KindDevice
 	case c.Allows(GrantClientCredentials):
 		return KindMachine
 	}

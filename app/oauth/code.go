@@ -35,6 +35,8 @@ type AuthorizationCode struct {
 	Tries     int // redemptions that failed on their verifier or redirect URI
 	SpentAt   *time.Time
 	GrantID   string // the grant that it was redeemed for
+
+	Device bool // it is for a device, under the hash of its device code; told to [Store.IssueCode], not kept
 }
 
 // newSecret makes a random 256-bit value with a prefix, and its hash.

@@ -49,6 +49,11 @@ func (s *Server) redeemKnown(ctx context.Context, client *Client, code *Authoriz
 	if !now.Deadline.Before(code.ExpiresAt) {
 		return nil, errCode(RuleCodeExpired, "expired code")
 	}
+	return s.redeemUnspent(ctx, client, code, r, now)
+}
+
+// redeemUnspent asks whether the person may still have what a code stands for, and gives it.
+func (s *Server) redeemUnspent(ctx context.Context, client *Client, code *AuthorizationCode, r *TokenRequest, now Instant) (*TokenResponse, error) {
 	owner, err := s.store.Owner(ctx, code.PersonID)
 	if errors.Is(err, ErrNotFound) {
 		return nil, errCode(RuleCodePerson, "deleted person")

@@ -93,6 +93,14 @@
 //	RFC 8252 §8.5                        client_authentication.go
 //	RFC 8252 §8.6                        consent.go
 //	RFC 8414 §2                          metadata.go, server.go
+//	RFC 8628 §3.1                        device_authorization.go
+//	RFC 8628 §3.2                        device_authorization.go
+//	RFC 8628 §3.3                        device_authorization.go
+//	RFC 8628 §3.4                        client.go, device_code.go
+//	RFC 8628 §3.5                        device_authorization.go, device_code.go, error.go
+//	RFC 8628 §5.1                        device_authorization.go, device_guess.go
+//	RFC 8628 §5.4                        device_authorization.go
+//	RFC 8628 §6.1                        device_authorization.go
 //	RFC 8707 §2                          authorization_request.go, error.go, resource.go
 //	RFC 8707 §2.2                        resource.go
 //	RFC 8725 §3.2                        client_assertion.go

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Code is a registered error code: RFC 6749 §4.1.2.1, RFC 6749 §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8707 §2,
+// Code is a registered error code: RFC 6749 §4.1.2.1, RFC 6749 §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8628 §3.5, RFC 8707 §2,
 // RFC 9449 §12.2, OpenID Connect Core §3.1.2.6.
 type Code string
 
@@ -36,6 +36,9 @@ const (
 	UseDPoPNonce             Code = "use_dpop_nonce"
 	InvalidRedirectURI       Code = "invalid_redirect_uri"
 	InvalidClientMetadata    Code = "invalid_client_metadata"
+	AuthorizationPending     Code = "authorization_pending"
+	SlowDown                 Code = "slow_down"
+	ExpiredToken             Code = "expired_token"
 )
 
 // Codes gives every error code, in the order in which they are declared.
@@ -44,7 +47,7 @@ func Codes() []Code {
 		InvalidRequest, InvalidClient, InvalidGrant, UnauthorizedClient, UnsupportedGrantType, UnsupportedResponseType, UnsupportedTokenType,
 		InvalidScope, InvalidTarget, AccessDenied, ServerError, TemporarilyUnavailable, LoginRequired, ConsentRequired, RequestNotSupported,
 		RequestURINotSupported, RegistrationNotSupported, UnmetAuthentication, InvalidToken, InsufficientScope, InvalidDPoPProof, UseDPoPNonce, InvalidRedirectURI,
-		InvalidClientMetadata,
+		InvalidClientMetadata, AuthorizationPending, SlowDown, ExpiredToken,
 	}
 }
 
@@ -64,6 +67,7 @@ var (
 	ErrUnknownClient = errors.New("oauth: unknown or disabled client")
 	ErrRedirectURI   = errors.New("oauth: redirect URI is not registered")
 	ErrRequestURI    = errors.New("oauth: the request_uri leads to no request")
+	ErrUserCode      = errors.New("oauth: no such user code")
 	ErrOver          = errors.New("oauth: the authorization request is over")
 )
 

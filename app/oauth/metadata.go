@@ -17,6 +17,7 @@ type Metadata struct {
 	RevocationEndpoint            string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint         string   `json:"introspection_endpoint"`
 	PAREndpoint                   string   `json:"pushed_authorization_request_endpoint"`
+	DeviceAuthorizationEndpoint   string   `json:"device_authorization_endpoint"`
 	ServiceDocumentation          string   `json:"service_documentation"`
 	ScopesSupported               []string `json:"scopes_supported"`
 	ResponseTypesSupported        []string `json:"response_types_supported"`
@@ -46,15 +47,17 @@ type Metadata struct {
 
 // The paths of the endpoints below the issuer, design.md section 7.
 const (
-	PathAuthorize     = "/authorize"
-	PathPAR           = "/par"
-	PathToken         = "/token"
-	PathRevoke        = "/revoke"
-	PathIntrospect    = "/introspect"
-	PathUserInfo      = "/userinfo"
-	PathJWKS          = "/.well-known/jwks.json"
-	PathOAuthMetadata = "/.well-known/oauth-authorization-server"
-	PathOIDCMetadata  = "/.well-known/openid-configuration"
+	PathAuthorize           = "/authorize"
+	PathPAR                 = "/par"
+	PathToken               = "/token"
+	PathRevoke              = "/revoke"
+	PathIntrospect          = "/introspect"
+	PathUserInfo            = "/userinfo"
+	PathDeviceAuthorization = "/device_authorization"
+	PathDevice              = "/device"
+	PathJWKS                = "/.well-known/jwks.json"
+	PathOAuthMetadata       = "/.well-known/oauth-authorization-server"
+	PathOIDCMetadata        = "/.well-known/openid-configuration"
 )
 
 // Metadata gives the document of this server.
@@ -65,9 +68,10 @@ func (s *Server) Metadata() *Metadata {
 		Issuer:                s.issuer,
 		AuthorizationEndpoint: s.issuer + PathAuthorize, TokenEndpoint: s.issuer + PathToken, UserInfoEndpoint: s.issuer + PathUserInfo,
 		JWKSURI: s.issuer + PathJWKS, RevocationEndpoint: s.issuer + PathRevoke, IntrospectionEndpoint: s.issuer + PathIntrospect, PAREndpoint: s.issuer + PathPAR, PARRequired: s.parRequired,
-		ServiceDocumentation:   s.issuer + "/docs",
-		ScopesSupported:        s.registry().known(),
-		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: responseModes, GrantTypesSupported: grantTypes,
+		DeviceAuthorizationEndpoint: s.issuer + PathDeviceAuthorization,
+		ServiceDocumentation:        s.issuer + "/docs",
+		ScopesSupported:             s.registry().known(),
+		ResponseTypesSupported:      []string{"code"}, ResponseModesSupported: responseModes, GrantTypesSupported: grantTypes,
 		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgs: []string{AlgRS256, AlgES256},
 		TokenEndpointAuthMethods: withPublic, RevocationAuthMethods: withPublic, IntrospectionAuthMethods: confidential,
 		TokenEndpointAuthAlgs: AssertionAlgs(), RevocationAuthAlgs: AssertionAlgs(), IntrospectionAuthAlgs: AssertionAlgs(),

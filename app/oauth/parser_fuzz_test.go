@@ -396,3 +396,25 @@ func TestRT07NoChangedRefreshTokenIsOne(t *testing.T) {
 		t.Errorf("only %d were tried", tried)
 	}
 }
+
+// FuzzUserCode: what is read of a user code is one of those that are made, and reads the same as people are shown it.
+func FuzzUserCode(f *testing.F) {
+	for _, s := range []string{"BCDF-GHJK", "bcdf ghjk", "BCDF\u2013GHJK", "B.C.D.F.G.H.J.K", "BCDFGHJ", "BCDFGHJKL", "BCDF-GHJ0", "\u017fBCDFGHJ", "\u212aBCDFGH", "\xffBCDFGHJK", strings.Repeat("-", 100), newUserCode()} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		code, ok := readUserCode(s)
+		if ok != LooksLikeUserCode(s) {
+			t.Fatalf("%q: %v", s, ok)
+		}
+		if !ok {
+			return
+		}
+		if len(code) != userCodeSize || strings.Trim(code, userCodeLetters) != "" {
+			t.Fatalf("%q gives %q", s, code)
+		}
+		if again, ok := readUserCode(strings.ToLower(SpellUserCode(code))); !ok || again != code {
+			t.Fatalf("%q gives %q, and that gives %q", s, code, again)
+		}
+	})
+}

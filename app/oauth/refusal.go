@@ -116,7 +116,7 @@ func ofRefusedToken(state *RefreshState, token *refreshToken, p Policy, now Inst
 }
 
 // secretText finds what programs put where no secret belongs, as in grant_type.
-var secretText = regexp.MustCompile(`rg[racsl]1_[0-9A-Za-z]+|eyJ[0-9A-Za-z_-]{10,}(\.[0-9A-Za-z_-]*)*`)
+var secretText = regexp.MustCompile(`rg[racsld]1_[0-9A-Za-z]+|eyJ[0-9A-Za-z_-]{10,}(\.[0-9A-Za-z_-]*)*`)
 
 // remember keeps a refusal for the admin who will be asked about it, and gives the error unchanged. A fault is no refusal, and
 // what nobody is known for is not remembered: garbage costs no write.

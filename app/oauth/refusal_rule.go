@@ -46,6 +46,11 @@ const (
 	RuleCodePerson      Rule = "code.person"
 	RuleCodeAccess      Rule = "code.no_access"
 
+	RuleDeviceClient  Rule = "device_code.client_mismatch"
+	RuleDeviceSpent   Rule = "device_code.spent"
+	RuleDeviceExpired Rule = "device_code.expired"
+	RuleDeviceTooMany Rule = "device_code.too_many"
+
 	RuleTokenOrphan      Rule = "refresh_token.orphan"
 	RuleTokenClient      Rule = "refresh_token.client_mismatch"
 	RuleTokenKey         Rule = "refresh_token.key"
@@ -80,6 +85,7 @@ func Rules() []Rule {
 		RuleResponseType, RuleUnsupported, RuleTokenType, RuleRequestPushed, RuleRequestNotPushed, RuleProof, RuleProofMissing, RuleScope, RuleScopeWider, RuleScopeNone, RuleResource, RuleRedirectURI,
 		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied, RuleAccess,
 		RuleCodeClient, RuleCodeKey, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson, RuleCodeAccess,
+		RuleDeviceClient, RuleDeviceSpent, RuleDeviceExpired, RuleDeviceTooMany,
 		RuleTokenOrphan, RuleTokenClient, RuleTokenKey, RuleTokenRevoked, RuleTokenPerson, RuleTokenCovered, RuleTokenAbsolute, RuleTokenIdle,
 		RuleTokenReuse, RuleTokenReported, RuleTokenStale, RuleTokenFork, RuleTokenFuture, RuleTokenReplayed, RuleTokenKeyLost,
 		RuleTokenLimit, RuleTokenOfflineGone, RuleTokenAccess, RuleAccessExpired, RuleAccessRevoked, RuleAccessAudience, RuleAccessKey, RuleAccessScope,

@@ -42,6 +42,7 @@ type Server struct {
 	replays replayCounter
 	limiter refreshLimiter
 	proofs  *proofMemory
+	guesses guesses
 	tally   *Tally
 	fetch   Fetch
 	keySets keySets

@@ -11,6 +11,8 @@ import (
 // audit events too and is durable when the method returns. Lookups that find nothing return [ErrNotFound]; any error that
 // is not one of this package's sentinels is a fault and never a verdict.
 type Store interface {
+	DeviceStore
+
 	// Client gives a registered client, disabled ones too.
 	Client(ctx context.Context, id string) (*Client, error)
 	// RecentClient gives a client as [Store.Client] does, but as it was up to a quarter of a second ago when another process changed

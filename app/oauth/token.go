@@ -16,6 +16,7 @@ type TokenRequest struct {
 	RedirectURI  string
 	CodeVerifier string
 	RefreshToken string
+	DeviceCode   string
 	Scope        string
 	Resources    []string
 	Proofs       []string     // the DPoP header fields; nil: none
@@ -68,7 +69,7 @@ func (s *Server) answer(ctx context.Context, client *Client, r *TokenRequest) (*
 		return nil, refuse(InvalidRequest, "The grant_type is missing.")
 	}
 	switch r.GrantType {
-	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:
+	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode:
 	default:
 		return nil, refusef(UnsupportedGrantType, "The grant_type is not supported.", "client_id=%s grant_type=%s", client.ID, printable(r.GrantType))
 	}
@@ -93,6 +94,8 @@ func (s *Server) answer(ctx context.Context, client *Client, r *TokenRequest) (*
 			response, err = s.refresh(ctx, client, r)
 		case GrantClientCredentials:
 			response, err = s.clientCredentials(client, r)
+		case GrantDeviceCode:
+			response, err = s.redeemDeviceCode(ctx, client, r)
 		}
 		if !errors.Is(err, ErrConflict) {
 			return response, err

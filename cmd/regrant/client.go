@@ -58,6 +58,7 @@ Examples:
 
     regrant client create --name "My app" --redirect-uri https://app.example.com/callback
     regrant client create --name "My CLI" --auth-method none --redirect-uri http://127.0.0.1/callback --policy multi-process
+    regrant client create --name "TV app" --auth-method none --grant-type urn:ietf:params:oauth:grant-type:device_code --grant-type refresh_token
     regrant client create --name "Nightly job" --grant-type client_credentials --scope "read" --json
     regrant client create --name "Payments" --redirect-uri https://pay.example.com/cb --auth-method private_key_jwt --jwks keys.json`
 }

@@ -18,7 +18,7 @@ import (
 type clientFlags struct {
 	RedirectURI         []string          `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where the browser returns to; give it once for each. Compared exactly; the port of a loopback address is free."`
 	Scope               *string           `placeholder:"\"A B\"" help:"What it may ask for (default \"openid profile email offline_access\")."`
-	GrantType           []string          `placeholder:"TYPE" help:"authorization_code, refresh_token or client_credentials (default the first two)."`
+	GrantType           []string          `placeholder:"TYPE" help:"authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code (default the first two)."`
 	AuthMethod          *oauth.AuthMethod `placeholder:"METHOD" help:"client_secret_basic (default), client_secret_post, private_key_jwt, or none for a public client."`
 	JWKS                *string           `name:"jwks" placeholder:"FILE" help:"For private_key_jwt: its public keys, a JWK set; - reads standard input."`
 	JWKSURI             *string           `name:"jwks-uri" placeholder:"URL" help:"For private_key_jwt: where its public keys stand, an https address."`

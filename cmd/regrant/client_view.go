@@ -107,7 +107,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod), "Public keys", keysText(c), "Signs with", c.AuthSigningAlg,
 		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
 		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", requiredText(c.PARRequired), "DPoP", requiredText(c.DPoPRequired), "Answers", formPostText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
-	if !c.Allows(oauth.GrantAuthorizationCode) && !c.Allows(oauth.GrantClientCredentials) {
+	if !c.ServesPeople() && !c.Allows(oauth.GrantClientCredentials) {
 		return // the client of an API gets no tokens
 	}
 	fmt.Fprintln(w)

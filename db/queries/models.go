@@ -179,6 +179,24 @@ type Device struct {
 	LastUsedAt int64
 }
 
+type DeviceAuthorization struct {
+	Hash            []byte
+	UserCode        string
+	ClientID        string
+	Holder          string
+	AuthenticatedAt *int64
+	Scope           string
+	Resources       string
+	IP              string
+	UserAgent       string
+	PollInterval    int64
+	PolledAt        *int64
+	AllowedAt       *int64
+	DeniedAt        *int64
+	CreatedAt       int64
+	ExpiresAt       int64
+}
+
 type FormerEmail struct {
 	Seq      int64
 	PersonID string

@@ -8,7 +8,7 @@ import (
 )
 
 // Each page is a templ.Component.
-var _ = []templ.Component{Login{}, SelectAccount{}, NoAccess{}, Consent{}, FormPost{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}, Demo{}}
+var _ = []templ.Component{Login{}, SelectAccount{}, NoAccess{}, Consent{}, FormPost{}, Device{}, DeviceDone{}, SignOut{}, SignedOut{}, Home{}, ErrorPage{}, Docs{}, Demo{}}
 
 // Render writes the sign-in page.
 func (p Login) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
@@ -24,6 +24,12 @@ func (p Consent) Render(ctx context.Context, w io.Writer) error { return p.page(
 
 // Render writes the page that posts an answer to a client.
 func (p FormPost) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
+
+// Render writes the page that asks for the code of a device.
+func (p Device) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
+
+// Render writes the page that says what became of a device.
+func (p DeviceDone) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }
 
 // Render writes the page that asks whether to sign out.
 func (p SignOut) Render(ctx context.Context, w io.Writer) error { return p.page().Render(ctx, w) }

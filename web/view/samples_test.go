@@ -59,6 +59,15 @@ func samples(f Frame) map[string]templ.Component {
 			Groups:  []ScopeGroup{account, {API: "Schadenregulierungsschnittstelle", Host: "api.internal.example", Scopes: []Scope{{Name: "urn:example:scope:with:a:very:long:name:that:does:not:break"}}}},
 			Refresh: true, WithSession: true, IdleLifetime: 36 * time.Hour, Request: request, FormToken: token,
 		},
+		"device":         Device{Frame: f, FormToken: token},
+		"device_filled":  Device{Frame: f, FormToken: token, UserCode: "BCDF-GHJK"},
+		"device_error":   Device{Frame: f, FormToken: token, UserCode: `BCDF"GHJK`, Error: t.T("device.error.unknown")},
+		"device_allowed": DeviceDone{Frame: f, Allowed: true},
+		"device_denied":  DeviceDone{Frame: f},
+		"consent_device": Consent{
+			Frame: f, ClientName: "Living room TV", Email: "bob@example.com", Groups: []ScopeGroup{account}, Refresh: true, IdleLifetime: 30 * 24 * time.Hour,
+			Device: &DeviceAsked{UserCode: "BCDF-GHJK", Program: "curl 8.5", Address: "203.0.113.7"}, Request: request, FormToken: token,
+		},
 		"form_post": FormPost{
 			Frame: f, Action: "https://grafana.acme.example/cb?x=1", Host: "grafana.acme.example",
 			Fields: []FormPostField{{"code", "rgc1_abc"}, {"state", `"><script>alert(1)</script>&amp;`}, {"iss", "https://id.acme.example"}},

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +165,54 @@ func requirementsIN(t *testing.T) {
 		tokens := s.grant("CB", "openid read")
 		for _, token := range []string{tokens.text(t, "access_token"), tokens.text(t, "refresh_token"), "unknown"} {
 			s.wantInactive("CX", "foreign", token)
+		}
+	})
+
+	all.rule(t, "IN-09 META-09 who asks for a signed answer gets the same one, signed", func(t *testing.T, s *site) {
+		tokens := s.grant("CB", "openid read")
+		asked := func(token, accept string) answer {
+			return s.postBody("/introspect", url.Values{"token": {token}}.Encode(), "Authorization", basic(s.secret["RS.id"], s.secret["RS"]), "Accept", accept)
+		}
+		for what, token := range map[string]string{"active": tokens.text(t, "access_token"), "inactive": "unknown", "foreign": tokens.text(t, "refresh_token")} {
+			a := asked(token, "application/token-introspection+jwt")
+			if got := a.header.Get("Content-Type"); a.status != http.StatusOK || got != "application/token-introspection+jwt" || a.header.Get("Cache-Control") != "no-store" {
+				t.Fatalf("%s: %d, Content-Type %q, Cache-Control %q", what, a.status, got, a.header.Get("Cache-Control"))
+			}
+			if head := jwtPart(t, a.body, 0); head["typ"] != "token-introspection+jwt" || !slices.Contains(list(s.document(), "introspection_signing_alg_values_supported"), head["alg"].(string)) {
+				t.Errorf("%s: header %v", what, head)
+			}
+			var plain map[string]any
+			if err := json.Unmarshal([]byte(asked(token, "application/json").body), &plain); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]any{"iss": s.issuer, "aud": s.secret["RS.id"], "iat": float64(s.clock.Wall().Unix()), "token_introspection": plain}
+			if got := s.verified(a.body); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s:\n%v, want\n%v", what, got, want)
+			}
+			// It is no token itself.
+			wantBearer(t, s.userinfo(a.body), http.StatusUnauthorized, "invalid_token")
+			s.wantInactive("RS", "an answer", a.body)
+		}
+		for accept, signed := range map[string]bool{
+			"": false, "*/*": false, "application/*": false, "application/json": false, "application/jwt": false, "application/token-introspection+jwt;q=0": false,
+			"application/json, application/token-introspection+jwt;q=0.5": false, "text/html, application/token-introspection+jwt ; q=0.5": true,
+			"APPLICATION/Token-Introspection+JWT": true, "application/json;q=0.9,application/token-introspection+jwt": true, ";;,,": false,
+		} {
+			a := asked(tokens.text(t, "access_token"), accept)
+			if got := a.header.Get("Content-Type") != "application/json"; a.status != http.StatusOK || got != signed {
+				t.Errorf("Accept %q: %s", accept, a.header.Get("Content-Type"))
+			}
+		}
+		unknown := s.postBody("/introspect", "token=x", "Accept", "application/token-introspection+jwt")
+		wantUnauthorized(t, unknown)
+		if got := unknown.header.Get("Content-Type"); got != "application/json" {
+			t.Errorf("an error is %s", got)
+		}
+		for _, algorithm := range list(s.document(), "introspection_signing_alg_values_supported") {
+			s.change(s.secret["RS.id"], func(c *oauth.Client) { c.Policy.IDTokenAlg = algorithm })
+			if got := jwtPart(t, asked("x", "application/token-introspection+jwt").body, 0)["alg"]; got != algorithm {
+				t.Errorf("signed with %v, want %s", got, algorithm)
+			}
 		}
 	})
 }

@@ -121,8 +121,13 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	if err != nil {
 		panic("web.writeJSON: " + err.Error()) // unreachable: our own structs
 	}
+	writeBody(w, status, "application/json", b)
+}
+
+// writeBody answers with what nobody may keep.
+func writeBody(w http.ResponseWriter, status int, media string, b []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", media)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
 	h.Set("Content-Length", strconv.Itoa(len(b)))

@@ -63,17 +63,26 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	credentials, err := clientCredentials(r, form)
 	var answer *oauth.Introspection
+	var signed string
+	asJWT := prefers(r, introspectionJWT, "application/json")
 	if err == nil {
 		err = s.guarded(credentials, r, func() (err error) {
-			answer, err = s.oauth.Introspect(r.Context(), credentials, form.Get("token"), originOf(r))
+			if asJWT {
+				signed, err = s.oauth.IntrospectSigned(r.Context(), credentials, form.Get("token"), originOf(r))
+			} else {
+				answer, err = s.oauth.Introspect(r.Context(), credentials, form.Get("token"), originOf(r))
+			}
 			return err
 		})
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		s.writeOAuthError(w, r, err)
-		return
+	case asJWT:
+		writeBody(w, http.StatusOK, introspectionJWT, []byte(signed))
+	default:
+		writeJSON(w, http.StatusOK, answer)
 	}
-	writeJSON(w, http.StatusOK, answer)
 }
 
 // userinfo is the userinfo endpoint, OpenID Connect Core §5.3.

@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	accessTokenType = "at+jwt" // RFC 9068 §2.1
-	idTokenType     = "JWT"    // RFC 7519 §5.1
-	maxJWTSize      = 8 << 10  // bytes
-	maxOpaqueSize   = 8 << 10
-	gcmNonceSize    = 12
+	accessTokenType   = "at+jwt"                  // RFC 9068 §2.1
+	idTokenType       = "JWT"                     // RFC 7519 §5.1
+	introspectionType = "token-introspection+jwt" // RFC 9701 §5
+	maxJWTSize        = 8 << 10                   // bytes
+	maxOpaqueSize     = 8 << 10
+	gcmNonceSize      = 12
 )
 
 // AccessToken is what an access token says, in the JWT form and in the opaque one: RFC 9068 §2.2.

@@ -135,4 +135,5 @@
 //	RFC 9700 §4.8.2                      pkce.go
 //	RFC 9700 §4.14.2                     policy.go, refresh.go
 //	RFC 9700 §4.15                       client.go
+//	RFC 9701 §5                          access_token.go, introspection.go
 package oauth

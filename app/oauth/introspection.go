@@ -35,12 +35,38 @@ type Introspection struct {
 // Introspect answers an introspection request. Only clients that authenticate may ask: a resource server about access
 // tokens for its resource, a client about its own tokens. A token that the caller is not entitled to is inactive to it.
 func (s *Server) Introspect(ctx context.Context, credentials ClientCredentials, token string, by audit.Origin) (*Introspection, error) {
-	client, err := s.AuthenticateClient(ctx, credentials, by)
-	var answer *Introspection
-	if err == nil {
-		answer, err = s.introspect(ctx, client, token)
-	}
+	client, answer, err := s.askAbout(ctx, credentials, token, by)
 	return answer, s.remember(PathIntrospect, client, by, err)
+}
+
+func (s *Server) askAbout(ctx context.Context, credentials ClientCredentials, token string, by audit.Origin) (*Client, *Introspection, error) {
+	client, err := s.AuthenticateClient(ctx, credentials, by)
+	if err != nil {
+		return client, nil, err
+	}
+	answer, err := s.introspect(ctx, client, token)
+	return client, answer, err
+}
+
+// signedIntrospection is what a signed answer says, RFC 9701 §5. It has neither sub nor exp, so that nobody takes it for a token.
+type signedIntrospection struct {
+	Issuer        string           `json:"iss"`
+	Audience      string           `json:"aud"` // who asked
+	IssuedAt      *jwt.NumericDate `json:"iat"`
+	Introspection *Introspection   `json:"token_introspection"`
+}
+
+// IntrospectSigned is [Server.Introspect] with an answer that its reader can prove to others, RFC 9701: a JWT, signed with the algorithm of
+// the ID tokens of who asks.
+func (s *Server) IntrospectSigned(ctx context.Context, credentials ClientCredentials, token string, by audit.Origin) (string, error) {
+	var signed string
+	client, answer, err := s.askAbout(ctx, credentials, token, by)
+	if err == nil {
+		now := s.clock.Now().Wall
+		signed, err = s.sign(client.Policy.IDTokenAlg, introspectionType, signedIntrospection{s.issuer, client.ID, jwt.NewNumericDate(now), answer}, now)
+		err = fault("sign an introspection", err)
+	}
+	return signed, s.remember(PathIntrospect, client, by, err)
 }
 
 func (s *Server) introspect(ctx context.Context, client *Client, token string) (*Introspection, error) {

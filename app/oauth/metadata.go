@@ -31,6 +31,7 @@ type Metadata struct {
 	RevocationAuthAlgs            []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAuthMethods      []string `json:"introspection_endpoint_auth_methods_supported"`
 	IntrospectionAuthAlgs         []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionAlgs             []string `json:"introspection_signing_alg_values_supported"`
 	CodeChallengeMethods          []string `json:"code_challenge_methods_supported"`
 	ACRValuesSupported            []string `json:"acr_values_supported"`
 	PromptValuesSupported         []string `json:"prompt_values_supported"`
@@ -74,7 +75,7 @@ func (s *Server) Metadata() *Metadata {
 		ResponseTypesSupported:      []string{"code"}, ResponseModesSupported: responseModes, GrantTypesSupported: grantTypes,
 		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgs: []string{AlgRS256, AlgES256},
 		TokenEndpointAuthMethods: withPublic, RevocationAuthMethods: withPublic, IntrospectionAuthMethods: confidential,
-		TokenEndpointAuthAlgs: AssertionAlgs(), RevocationAuthAlgs: AssertionAlgs(), IntrospectionAuthAlgs: AssertionAlgs(),
+		TokenEndpointAuthAlgs: AssertionAlgs(), RevocationAuthAlgs: AssertionAlgs(), IntrospectionAuthAlgs: AssertionAlgs(), IntrospectionAlgs: []string{AlgRS256, AlgES256},
 		DPoPAlgorithms:       DPoPAlgorithms(),
 		CodeChallengeMethods: []string{"S256"}, ACRValuesSupported: []string{ACRSingleFactor, ACRTwoFactors}, PromptValuesSupported: []string{"none", "login", "consent", "select_account"},
 		ClaimsSupported:     []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "name", "email", "email_verified", "groups"},

@@ -178,6 +178,7 @@ func client(r queries.Client) *oauth.Client {
 		DisabledAt: instantOrNil(r.DisabledAt), GrantsRevokedBefore: instantOrNil(r.GrantsRevokedBefore), Version: r.Version,
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
+	c.PostLogoutRedirectURIs = words(textOf(r.PostLogoutRedirectURIs))
 	c.JWKS, c.JWKSURI, c.AuthSigningAlg = textOf(r.JWKS), textOf(r.JWKSURI), textOf(r.AuthSigningAlg)
 	if r.ScopesOnRefresh != nil {
 		c.Policy.ScopesOnRefresh = append(oauth.Scope{}, words(*r.ScopesOnRefresh)...) // empty is not nil: no scope survives
@@ -204,6 +205,7 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 		SecondFactorAt: since(c.SecondFactor, old.SecondFactorAt, c.UpdatedAt), PARRequiredAt: since(c.PARRequired, old.PARRequiredAt, c.UpdatedAt),
 		DPOPRequiredAt: since(c.DPoPRequired, old.DPOPRequiredAt, c.UpdatedAt), FormPostAt: since(c.FormPost, old.FormPostAt, c.UpdatedAt),
 	}
+	row.PostLogoutRedirectURIs = orNull(strings.Join(c.PostLogoutRedirectURIs, " "))
 	row.JWKS, row.JWKSURI, row.AuthSigningAlg = orNull(c.JWKS), orNull(c.JWKSURI), orNull(c.AuthSigningAlg)
 	if p.ScopesOnRefresh != nil {
 		scope := p.ScopesOnRefresh.String()

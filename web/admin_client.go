@@ -141,8 +141,10 @@ func clientProblem(t *view.Text, err error) (field, text string) {
 		return "name", t.T("admin.clients.error.name")
 	case "redirect_uri":
 		return "redirect_uris", strings.TrimSuffix(why, ".") + "." // it goes on after the number of its line
-	case "redirect_uris":
-		return "redirect_uris", sentence(why)
+	case "redirect_uris", "post_logout_redirect_uris":
+		return member, sentence(why)
+	case "post_logout_redirect_uri":
+		return "post_logout_redirect_uris", strings.TrimSuffix(why, ".") + "."
 	case "grant_types":
 		return "grant_type", sentence(why)
 	case "token_endpoint_auth_method":

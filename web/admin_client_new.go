@@ -163,13 +163,22 @@ func redirectURIField(t *view.Text, value, problem string) view.Field {
 
 // readRedirectURIs reads one redirect URI a line and names the line of each that the engine refuses.
 func (s *Server) readRedirectURIs(t *view.Text, text string, errors map[string]string) []string {
+	uris := readAddresses(t, "redirect_uris", text, errors, oauth.ValidateRedirectURI)
+	if len(uris) == 0 && errors["redirect_uris"] == "" {
+		errors["redirect_uris"] = t.T("admin.clients.error.redirect_uris")
+	}
+	return uris
+}
+
+// readAddresses reads one address a line for a field and names the line of each that the engine refuses.
+func readAddresses(t *view.Text, field, text string, errors map[string]string, validate func(string) error) []string {
 	var uris, problems []string
 	for i, line := range strings.Split(text, "\n") {
 		u := strings.TrimSpace(line)
 		if u == "" {
 			continue
 		}
-		if err := oauth.ValidateRedirectURI(u); err != nil {
+		if err := validate(u); err != nil {
 			_, why := clientProblem(t, err)
 			problems = append(problems, t.T("admin.clients.error.line", "Line", t.Number(i+1), "Problem", why))
 			continue
@@ -178,11 +187,8 @@ func (s *Server) readRedirectURIs(t *view.Text, text string, errors map[string]s
 			uris = append(uris, u)
 		}
 	}
-	switch {
-	case len(problems) > 0:
-		errors["redirect_uris"] = strings.Join(problems, "\n")
-	case len(uris) == 0:
-		errors["redirect_uris"] = t.T("admin.clients.error.redirect_uris")
+	if len(problems) > 0 {
+		errors[field] = strings.Join(problems, "\n")
 	}
 	return uris
 }

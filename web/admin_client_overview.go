@@ -16,7 +16,7 @@ func (s *Server) showClient(w http.ResponseWriter, r *http.Request, a *admin, c 
 	frame := s.clientFrame(w, r, a, c, "")
 	t, ctx := frame.Text, r.Context()
 	page := view.AdminClient{
-		AdminFrame: frame, ClientHead: clientHead(t, c, "overview"), Facts: clientFacts(t, c), RedirectURIs: c.RedirectURIs, Scopes: c.Scope,
+		AdminFrame: frame, ClientHead: clientHead(t, c, "overview"), Facts: clientFacts(t, c), RedirectURIs: c.RedirectURIs, LogoutURIs: c.PostLogoutRedirectURIs, Scopes: c.Scope,
 		Created: c.CreatedAt, Changed: c.UpdatedAt, People: getsPeople(c), Now: s.now(),
 	}
 	var err error

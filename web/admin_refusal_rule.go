@@ -37,6 +37,8 @@ var ruleTexts = map[oauth.Rule]ruleText{
 	oauth.RuleAuthentication:     {"admin.refusal.rule.authorization_authentication.title", "admin.refusal.rule.authorization_authentication.why", "admin.refusal.rule.authorization_authentication.do"},
 	oauth.RuleDenied:             {"admin.refusal.rule.authorization_denied.title", "admin.refusal.rule.authorization_denied.why", "admin.refusal.rule.authorization_denied.do"},
 	oauth.RuleAccess:             {"admin.refusal.rule.authorization_no_access.title", "admin.refusal.rule.authorization_no_access.why", "admin.refusal.rule.authorization_no_access.do"},
+	oauth.RuleLogoutHint:         {"admin.refusal.rule.logout_hint.title", "admin.refusal.rule.logout_hint.why", "admin.refusal.rule.logout_hint.do"},
+	oauth.RuleLogoutRedirectURI:  {"admin.refusal.rule.logout_redirect_uri.title", "admin.refusal.rule.logout_redirect_uri.why", "admin.refusal.rule.logout_redirect_uri.do"},
 	oauth.RuleCodeClient:         {"admin.refusal.rule.code_client_mismatch.title", "admin.refusal.rule.code_client_mismatch.why", "admin.refusal.rule.code_client_mismatch.do"},
 	oauth.RuleCodeKey:            {"admin.refusal.rule.code_key.title", "admin.refusal.rule.code_key.why", "admin.refusal.rule.code_key.do"},
 	oauth.RuleCodeRedirectURI:    {"admin.refusal.rule.code_redirect_uri.title", "admin.refusal.rule.code_redirect_uri.why", "admin.refusal.rule.code_redirect_uri.do"},

@@ -13,15 +13,8 @@ import (
 
 // authorize is the authorization endpoint, RFC 6749 §3.1.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
-	if len(r.URL.RawQuery) > maxQuerySize {
-		s.writePage(w, r, pageError{status: http.StatusRequestURITooLong, problem: view.ProblemBadRequest})
-		return
-	}
-	query, err := parseForm(r.URL.RawQuery)
-	if err != nil {
-		s.writePage(w, r, pageError{
-			status: http.StatusBadRequest, problem: view.ProblemBadRequest, code: string(oauth.InvalidRequest), detail: "The query is malformed.",
-		})
+	query, ok := s.pageQuery(w, r)
+	if !ok {
 		return
 	}
 	who, ok := s.signedIn(w, r)
@@ -32,21 +25,41 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	s.goOn(w, r, progress, err)
 }
 
+// pageQuery reads the query of a page that others send browsers to. When it makes no sense, it answers itself.
+func (s *Server) pageQuery(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
+	if len(r.URL.RawQuery) > maxQuerySize {
+		s.writePage(w, r, pageError{status: http.StatusRequestURITooLong, problem: view.ProblemBadRequest})
+		return nil, false
+	}
+	query, err := parseForm(r.URL.RawQuery)
+	if err != nil {
+		s.writePage(w, r, pageError{
+			status: http.StatusBadRequest, problem: view.ProblemBadRequest, code: string(oauth.InvalidRequest), detail: "The query is malformed.",
+		})
+	}
+	return query, err == nil
+}
+
 // authorizeByPost takes the same request in a form (OpenID Connect Core §3.1.2.1) and answers with a redirection to the
 // GET, where the browser's cookies arrive.
 func (s *Server) authorizeByPost(w http.ResponseWriter, r *http.Request) {
+	s.postToGet(w, r, oauth.PathAuthorize, func(form url.Values) url.Values { return form })
+}
+
+// postToGet sends what another site's form brings to the same path as a query; of says what of it.
+func (s *Server) postToGet(w http.ResponseWriter, r *http.Request, path string, of func(url.Values) url.Values) {
 	form, bad := readBody(w, r)
 	if bad != nil {
 		e := oauth.AsError(bad.err)
 		s.writePage(w, r, pageError{status: bad.status, problem: view.ProblemBadRequest, code: string(e.Code), detail: e.Description})
 		return
 	}
-	query := form.Encode()
+	query := of(form).Encode()
 	if len(query) > maxQuerySize {
 		s.writePage(w, r, pageError{status: http.StatusRequestEntityTooLarge, problem: view.ProblemBadRequest})
 		return
 	}
-	s.redirect(w, s.base+oauth.PathAuthorize+"?"+query)
+	s.redirect(w, s.base+path+"?"+query)
 }
 
 // goOn sends the browser to the next step of an authorization, with 303 so that no form travels on (RFC 9700 §4.12).

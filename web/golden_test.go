@@ -81,7 +81,7 @@ func known(t *testing.T, body string, s *site) any {
 			}
 			switch text, _ := value.(string); {
 			case text == "":
-			case name == "jti", name == "kid", name == "at_hash", name == "grant_id":
+			case name == "jti", name == "kid", name == "at_hash", name == "grant_id", name == "sid":
 				m[name] = name + "…"
 			case text == s.person["U1"].ID:
 				m[name] = "U1"

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
 	"regrant/app/account"
+	"regrant/app/oauth"
 	"regrant/web/view"
 )
 
@@ -46,18 +48,31 @@ func (s *Server) showLogout(w http.ResponseWriter, r *http.Request) {
 	s.showPage(w, r, http.StatusOK, false, view.SignOut{Frame: s.frame(r), Email: person.Email, Name: person.Name, FormToken: s.formToken(w, r)})
 }
 
-// logout ends the session on the server, and the grants that live with it.
+// logout ends the session on the server, and the grants that live with it. An application that asked for it gets the browser back.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	session, _, err := s.sessions.current(r)
-	if err == nil && session != nil {
-		err = s.people.SignOut(r.Context(), *session, originOf(r), s.now())
-	}
 	if err != nil {
-		s.unavailable(w, r, "end session", err)
+		s.unavailable(w, r, "read session", err)
 		return
 	}
+	l, err := s.oauth.Logout(r.Context(), oauth.LogoutParameters(r.PostForm), subject(session), originOf(r))
+	if err != nil {
+		s.writePageError(w, r, err)
+		return
+	}
+	s.signOut(w, r, session, l.Return)
+}
+
+// signOut ends a session, nil for none, takes its cookie away and sends the browser on; "": to where it says so.
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request, session *account.Session, to string) {
+	if session != nil {
+		if err := s.people.SignOut(r.Context(), *session, originOf(r), s.now()); err != nil {
+			s.unavailable(w, r, "end session", err)
+			return
+		}
+	}
 	s.sessions.clear(w)
-	s.redirect(w, s.base+"/logout")
+	s.redirect(w, cmp.Or(to, s.base+"/logout"))
 }
 
 // person gives who is signed in, nil for nobody. When the store cannot say, it answers itself.

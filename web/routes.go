@@ -42,13 +42,17 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /assets/", assets.Handler())
 	mux.Handle("GET /brand/{file}", deadline(http.HandlerFunc(s.brandFile)))
 
-	// The browser's way into an authorization. The POST comes from other sites by design (OpenID Connect Core §3.1.2.1).
+	// The browser's way into an authorization, and out of a session. The POST comes from other sites by design (OpenID Connect Core
+	// §3.1.2.1, OpenID Connect RP-Initiated Logout §2).
 	page := func(pattern string, h http.HandlerFunc) {
 		mux.Handle(pattern, pages(deadline(h)))
 	}
 	page("GET "+oauth.PathAuthorize, inAuthorization(s.authorize))
 	page("POST "+oauth.PathAuthorize, inAuthorization(s.authorizeByPost))
 	mux.Handle(oauth.PathAuthorize, s.methodNotAllowed("GET, POST", s.pageMethodNotAllowed))
+	page("GET "+oauth.PathEndSession, inAuthorization(s.logoutForClient))
+	page("POST "+oauth.PathEndSession, inAuthorization(s.logoutForClientByPost))
+	mux.Handle(oauth.PathEndSession, s.methodNotAllowed("GET, POST", s.pageMethodNotAllowed))
 
 	// Pages for people. GET shows and changes nothing; POST comes from our own forms only, with a token of this browser.
 	form := func(path string, show, act http.HandlerFunc) {
@@ -72,7 +76,7 @@ func (s *Server) routes() http.Handler {
 	form(oauth.PathDevice, s.showDevice, s.enterDevice)
 	page("GET "+oauth.PathDevice+"/allowed", s.showDeviceAllowed)
 	page("GET "+oauth.PathDevice+"/denied", s.showDeviceDenied)
-	form("/logout", s.showLogout, s.logout)
+	form("/logout", s.showLogout, inAuthorization(s.logout))
 	form("/setup", s.showSetup, s.setUp)
 	form("/setup/{token}", s.showSetup, s.setUp)
 	form("/invite/{token}", s.showInvite, s.acceptInvite)

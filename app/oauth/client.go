@@ -43,19 +43,21 @@ type Client struct {
 	SecondFactor        bool  // people show two factors before an authorization goes on
 	PARRequired         bool  // it must push its authorization requests, RFC 9126 §6
 	DPoPRequired        bool  // its access tokens are bound to its key, RFC 9449 §5.2
-	Secret              *ClientSecret
-	OldSecret           *ClientSecret // the one before, until it ends
-	JWKS                string        // the public keys of its assertions, RFC 7517 §5; "" where they stand at JWKSURI
-	JWKSURI             string
-	AuthSigningAlg      string // the one algorithm of its assertions; "": any of [AssertionAlgs]
-	Policy              Policy
-	Restricted          bool    // only members of Groups may use it; with no group nobody may
-	Groups              []Group // in the order of their names; empty unless Restricted
-	DisabledAt          *time.Time
-	GrantsRevokedBefore *time.Time
-	Version             int64 // raised by every change
-	CreatedAt           time.Time
-	UpdatedAt           time.Time
+	// PostLogoutRedirectURIs are where the browser may go after a sign-out that the client asked for, compared exactly.
+	PostLogoutRedirectURIs []string
+	Secret                 *ClientSecret
+	OldSecret              *ClientSecret // the one before, until it ends
+	JWKS                   string        // the public keys of its assertions, RFC 7517 §5; "" where they stand at JWKSURI
+	JWKSURI                string
+	AuthSigningAlg         string // the one algorithm of its assertions; "": any of [AssertionAlgs]
+	Policy                 Policy
+	Restricted             bool    // only members of Groups may use it; with no group nobody may
+	Groups                 []Group // in the order of their names; empty unless Restricted
+	DisabledAt             *time.Time
+	GrantsRevokedBefore    *time.Time
+	Version                int64 // raised by every change
+	CreatedAt              time.Time
+	UpdatedAt              time.Time
 }
 
 // ClientSecret is what the server keeps of a secret that it made: a hash, and its last characters for people.
@@ -116,8 +118,16 @@ func (c *Client) Validate() error {
 	if len(c.RedirectURIs) > 100 {
 		return bad("redirect_uris: at most 100")
 	}
+	if len(c.PostLogoutRedirectURIs) > 100 {
+		return bad("post_logout_redirect_uris: at most 100")
+	}
 	for _, u := range c.RedirectURIs {
 		if err := ValidateRedirectURI(u); err != nil {
+			return err
+		}
+	}
+	for _, u := range c.PostLogoutRedirectURIs {
+		if err := ValidatePostLogoutRedirectURI(u); err != nil {
 			return err
 		}
 	}

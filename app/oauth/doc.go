@@ -20,7 +20,7 @@
 // of them is worth nothing.
 //
 // [Server.Introspect], [Server.UserInfo] and [Server.Revoke] are what resource servers and clients ask about the tokens that they
-// have. [Metadata] says what this server can do.
+// have. [Server.Logout] (end_session.go) reads an application's wish to sign a person out. [Metadata] says what this server can do.
 //
 // # Rules that hold everywhere
 //
@@ -34,6 +34,7 @@
 // Where a section of a specification is followed. A test keeps this list equal to what the comments cite.
 //
 //	OAuth 2.1 §10.2                      code_redemption.go
+//	OpenID Connect Back-Channel Logout §2.1  id_token.go
 //	OpenID Connect Core §2               acr.go, grant.go, id_token.go
 //	OpenID Connect Core §3.1.2.1         authorization.go, authorization_request.go
 //	OpenID Connect Core §3.1.2.6         error.go
@@ -45,6 +46,10 @@
 //	OpenID Connect Core §11              authorization.go, scope.go
 //	OpenID Connect Core §12.2            id_token.go
 //	OpenID Connect Discovery §3          metadata.go
+//	OpenID Connect RP-Initiated Logout §2  end_session.go
+//	OpenID Connect RP-Initiated Logout §2.1  metadata.go
+//	OpenID Connect RP-Initiated Logout §3  end_session.go
+//	OpenID Connect RP-Initiated Logout §3.1  redirect_uri.go
 //	RFC 3986 §6.2.2.1                    resource.go
 //	RFC 4648 §3.5                        base64url.go
 //	RFC 4648 §5                          base64url.go

@@ -18,6 +18,7 @@ type idToken struct {
 	Expiry          *jwt.NumericDate `json:"exp"`
 	IssuedAt        *jwt.NumericDate `json:"iat"`
 	AuthTime        *jwt.NumericDate `json:"auth_time,omitempty"`
+	SessionID       string           `json:"sid,omitempty"` // of the browser session of the sign-in, OpenID Connect Back-Channel Logout §2.1
 	Nonce           string           `json:"nonce,omitempty"`
 	ACR             string           `json:"acr,omitempty"`
 	AMR             []string         `json:"amr,omitempty"`
@@ -28,7 +29,7 @@ type idToken struct {
 // mintIDToken makes an ID token for a grant. nonce is empty on refresh: OpenID Connect Core §12.2.
 func (s *Server) mintIDToken(c *Client, g *Grant, groups []string, nonce, accessToken string, now time.Time) (string, error) {
 	claims := idToken{
-		Issuer: s.issuer, Subject: g.PersonID, Audience: c.ID, Nonce: nonce, ACR: g.ACR, AMR: g.AMR, Groups: groups,
+		Issuer: s.issuer, Subject: g.PersonID, Audience: c.ID, SessionID: g.SessionID, Nonce: nonce, ACR: g.ACR, AMR: g.AMR, Groups: groups,
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(idTokenLifetime)), AuthTime: jwt.NewNumericDate(g.AuthTime),
 	}
 	sum := sha256.Sum256([]byte(accessToken))

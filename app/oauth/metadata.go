@@ -6,7 +6,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Metadata is the document of RFC 8414 §2 and OpenID Connect Discovery §3. It says what defaults wrongly, and nothing
+// Metadata is the document of RFC 8414 §2, OpenID Connect Discovery §3 and OpenID Connect RP-Initiated Logout §2.1. It says what defaults wrongly, and nothing
 // that does not work.
 type Metadata struct {
 	Issuer                        string   `json:"issuer"`
@@ -18,6 +18,7 @@ type Metadata struct {
 	IntrospectionEndpoint         string   `json:"introspection_endpoint"`
 	PAREndpoint                   string   `json:"pushed_authorization_request_endpoint"`
 	DeviceAuthorizationEndpoint   string   `json:"device_authorization_endpoint"`
+	EndSessionEndpoint            string   `json:"end_session_endpoint"`
 	ServiceDocumentation          string   `json:"service_documentation"`
 	ScopesSupported               []string `json:"scopes_supported"`
 	ResponseTypesSupported        []string `json:"response_types_supported"`
@@ -56,6 +57,7 @@ const (
 	PathUserInfo            = "/userinfo"
 	PathDeviceAuthorization = "/device_authorization"
 	PathDevice              = "/device"
+	PathEndSession          = "/end_session"
 	PathJWKS                = "/.well-known/jwks.json"
 	PathOAuthMetadata       = "/.well-known/oauth-authorization-server"
 	PathOIDCMetadata        = "/.well-known/openid-configuration"
@@ -69,16 +71,16 @@ func (s *Server) Metadata() *Metadata {
 		Issuer:                s.issuer,
 		AuthorizationEndpoint: s.issuer + PathAuthorize, TokenEndpoint: s.issuer + PathToken, UserInfoEndpoint: s.issuer + PathUserInfo,
 		JWKSURI: s.issuer + PathJWKS, RevocationEndpoint: s.issuer + PathRevoke, IntrospectionEndpoint: s.issuer + PathIntrospect, PAREndpoint: s.issuer + PathPAR, PARRequired: s.parRequired,
-		DeviceAuthorizationEndpoint: s.issuer + PathDeviceAuthorization,
-		ServiceDocumentation:        s.issuer + "/docs",
-		ScopesSupported:             s.registry().known(),
-		ResponseTypesSupported:      []string{"code"}, ResponseModesSupported: responseModes, GrantTypesSupported: grantTypes,
+		DeviceAuthorizationEndpoint: s.issuer + PathDeviceAuthorization, EndSessionEndpoint: s.issuer + PathEndSession,
+		ServiceDocumentation:   s.issuer + "/docs",
+		ScopesSupported:        s.registry().known(),
+		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: responseModes, GrantTypesSupported: grantTypes,
 		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgs: []string{AlgRS256, AlgES256},
 		TokenEndpointAuthMethods: withPublic, RevocationAuthMethods: withPublic, IntrospectionAuthMethods: confidential,
 		TokenEndpointAuthAlgs: AssertionAlgs(), RevocationAuthAlgs: AssertionAlgs(), IntrospectionAuthAlgs: AssertionAlgs(), IntrospectionAlgs: []string{AlgRS256, AlgES256},
 		DPoPAlgorithms:       DPoPAlgorithms(),
 		CodeChallengeMethods: []string{"S256"}, ACRValuesSupported: []string{ACRSingleFactor, ACRTwoFactors}, PromptValuesSupported: []string{"none", "login", "consent", "select_account"},
-		ClaimsSupported:     []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "name", "email", "email_verified", "groups"},
+		ClaimsSupported:     []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "name", "email", "email_verified", "groups"},
 		ClaimTypesSupported: []string{"normal"}, UILocalesSupported: []string{"en", "de"},
 		AuthorizationResponseIssuerID: true,
 	}

@@ -15,8 +15,16 @@ var responseParameters = []string{
 
 // ValidateRedirectURI refuses a redirect URI that may not be registered: RFC 6749 §3.1.2, RFC 8252 §7, RFC 8252 §8.4,
 // RFC 9700 §2.6. http is for loopback only; a private-use scheme has the form of a reversed domain name.
-func ValidateRedirectURI(s string) error {
-	bad := func(why string) error { return refuse(InvalidRedirectURI, "redirect_uri: "+why) }
+func ValidateRedirectURI(s string) error { return validateReturn("redirect_uri", s) }
+
+// ValidatePostLogoutRedirectURI refuses an address that may not be registered for the browser to return to after a sign-out, by the rules
+// of [ValidateRedirectURI]. OpenID Connect RP-Initiated Logout §3.1.
+func ValidatePostLogoutRedirectURI(s string) error {
+	return validateReturn("post_logout_redirect_uri", s)
+}
+
+func validateReturn(member, s string) error {
+	bad := func(why string) error { return refuse(InvalidRedirectURI, member+": "+why) }
 	if len(s) > 2000 {
 		return bad("longer than 2000 characters")
 	}
@@ -150,10 +158,15 @@ func (c *Client) redirectURI(requested string) (string, error) {
 			return requested, nil
 		}
 	}
-	host := ""
-	if u, err := url.Parse(requested); err == nil {
-		host = u.Scheme + "://" + u.Host // the whole URI may hold what is nobody's business
-	}
 	return "", because(RuleRedirectURI, &Error{Code: InvalidRequest, Err: ErrRedirectURI, Description: "The redirect_uri is not one that the application has registered.",
-		Detail: "client_id=" + c.ID + " redirect_uri at " + printable(host)})
+		Detail: "client_id=" + c.ID + " redirect_uri at " + printableOrigin(requested)})
+}
+
+// printableOrigin is what of an address a log may say: the whole may hold what is nobody's business.
+func printableOrigin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return printable(u.Scheme + "://" + u.Host)
 }

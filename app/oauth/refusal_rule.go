@@ -36,6 +36,9 @@ const (
 	RuleDenied             Rule = "authorization.denied"
 	RuleAccess             Rule = "authorization.no_access"
 
+	RuleLogoutHint        Rule = "logout.hint"
+	RuleLogoutRedirectURI Rule = "logout.redirect_uri"
+
 	RuleCodeClient      Rule = "code.client_mismatch"
 	RuleCodeKey         Rule = "code.key"
 	RuleCodeRedirectURI Rule = "code.redirect_uri"
@@ -83,7 +86,7 @@ func Rules() []Rule {
 	return []Rule{
 		RuleWrongSecret, RuleWrongMethod, RuleAssertion, RuleAssertionKey, RuleAssertionUsed, RuleClientKeys, RuleClientDisabled, RuleClientGrantType, RuleClientPublic, RuleRequest, RuleGrantType,
 		RuleResponseType, RuleUnsupported, RuleTokenType, RuleRequestPushed, RuleRequestNotPushed, RuleProof, RuleProofMissing, RuleScope, RuleScopeWider, RuleScopeNone, RuleResource, RuleRedirectURI,
-		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied, RuleAccess,
+		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied, RuleAccess, RuleLogoutHint, RuleLogoutRedirectURI,
 		RuleCodeClient, RuleCodeKey, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson, RuleCodeAccess,
 		RuleDeviceClient, RuleDeviceSpent, RuleDeviceExpired, RuleDeviceTooMany,
 		RuleTokenOrphan, RuleTokenClient, RuleTokenKey, RuleTokenRevoked, RuleTokenPerson, RuleTokenCovered, RuleTokenAbsolute, RuleTokenIdle,

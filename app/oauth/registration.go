@@ -156,7 +156,7 @@ func (c *Client) facts() []string {
 		scopesOnRefresh = p.ScopesOnRefresh.String()
 	}
 	return []string{
-		"name", c.Name, "auth_method", string(c.AuthMethod), "jwks", c.keyFacts(), "jwks_uri", c.JWKSURI, "auth_signing_alg", c.AuthSigningAlg, "redirect_uris", strings.Join(c.RedirectURIs, " "), "grant_types", strings.Join(c.GrantTypes, ","),
+		"name", c.Name, "auth_method", string(c.AuthMethod), "jwks", c.keyFacts(), "jwks_uri", c.JWKSURI, "auth_signing_alg", c.AuthSigningAlg, "redirect_uris", strings.Join(c.RedirectURIs, " "), "post_logout_redirect_uris", strings.Join(c.PostLogoutRedirectURIs, " "), "grant_types", strings.Join(c.GrantTypes, ","),
 		"scope", c.Scope.String(), "trusted", onOff(c.Trusted), "pkce", onOff(!c.PKCEWaived), "redirect_uri_required", onOff(c.RedirectURIRequired), "second_factor", onOff(c.SecondFactor), "require_par", onOff(c.PARRequired), "dpop", onOff(c.DPoPRequired), "form_post", onOff(c.FormPost),
 		"disabled", onOff(c.DisabledAt != nil), "groups", c.groupNames(), "policy", string(p.Preset), "refresh", string(p.Refresh), "rotation", onOff(!p.RotationOff),
 		"grace", p.Grace.String(), "idle", p.Idle.String(), "absolute", p.Absolute.String(), "access_token_lifetime", p.AccessTokenLifetime.String(),
@@ -179,6 +179,7 @@ func (c *Client) changed(before *Client) string {
 		return rest
 	}
 	was.RedirectURIs, is.RedirectURIs = only(before.RedirectURIs, c.RedirectURIs), only(c.RedirectURIs, before.RedirectURIs)
+	was.PostLogoutRedirectURIs, is.PostLogoutRedirectURIs = only(before.PostLogoutRedirectURIs, c.PostLogoutRedirectURIs), only(c.PostLogoutRedirectURIs, before.PostLogoutRedirectURIs)
 	return audit.Change(was.facts(), is.facts())
 }
 

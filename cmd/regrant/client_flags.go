@@ -17,6 +17,7 @@ import (
 // clientFlags are what create and update share. Nil is what was not named.
 type clientFlags struct {
 	RedirectURI         []string          `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where the browser returns to; give it once for each. Compared exactly; the port of a loopback address is free."`
+	PostLogoutURI       []string          `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where it may send the browser after signing somebody out; give it once for each, \"\" for none. Compared exactly."`
 	Scope               *string           `placeholder:"\"A B\"" help:"What it may ask for (default \"openid profile email offline_access\")."`
 	GrantType           []string          `placeholder:"TYPE" help:"authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code (default the first two)."`
 	AuthMethod          *oauth.AuthMethod `placeholder:"METHOD" help:"client_secret_basic (default), client_secret_post, private_key_jwt, or none for a public client."`
@@ -79,6 +80,9 @@ const maxKeysFile = 1 << 20 // bytes; the engine takes less
 func (f clientFlags) apply(c *oauth.Client) error {
 	if f.RedirectURI != nil {
 		c.RedirectURIs = slices.DeleteFunc(f.RedirectURI, func(u string) bool { return u == "" })
+	}
+	if f.PostLogoutURI != nil {
+		c.PostLogoutRedirectURIs = slices.DeleteFunc(f.PostLogoutURI, func(u string) bool { return u == "" })
 	}
 	if f.GrantType != nil {
 		c.GrantTypes = f.GrantType

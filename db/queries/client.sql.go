@@ -10,7 +10,7 @@ import (
 )
 
 const client = `-- name: Client :one
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris
 FROM clients
 WHERE id = $1
 `
@@ -63,12 +63,13 @@ func (q *Queries) Client(ctx context.Context, id string) (Client, error) {
 		&i.JWKS,
 		&i.JWKSURI,
 		&i.AuthSigningAlg,
+		&i.PostLogoutRedirectURIs,
 	)
 	return i, err
 }
 
 const clients = `-- name: Clients :many
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris
 FROM clients
 ORDER BY name, id
 `
@@ -127,6 +128,7 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 			&i.JWKS,
 			&i.JWKSURI,
 			&i.AuthSigningAlg,
+			&i.PostLogoutRedirectURIs,
 		); err != nil {
 			return nil, err
 		}
@@ -184,13 +186,13 @@ INSERT INTO clients (id, name, token_endpoint_auth_method, redirect_uris, grant_
     old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime,
     access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations,
     disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at,
-    dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg)
+    dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $11, $12, $13, $14,
     $15, $16, $17, $18, $19, $20, $21, $22,
     $23, $24, $25, $26, $27, $28, $29, $30,
     $31, $32, $33, $34, $35, $36, $37, $38, $39,
-    $40, $41, $42, $43, $44)
+    $40, $41, $42, $43, $44, $45)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -239,6 +241,7 @@ type InsertClientParams struct {
 	JWKS                    *string
 	JWKSURI                 *string
 	AuthSigningAlg          *string
+	PostLogoutRedirectURIs  *string
 }
 
 // No row when the id is taken.
@@ -288,6 +291,7 @@ func (q *Queries) InsertClient(ctx context.Context, arg InsertClientParams) (int
 		arg.JWKS,
 		arg.JWKSURI,
 		arg.AuthSigningAlg,
+		arg.PostLogoutRedirectURIs,
 	)
 	if err != nil {
 		return 0, err
@@ -341,7 +345,8 @@ SET id = $1, name = $2, token_endpoint_auth_method = $3, redirect_uris = $4,
     disabled_at = $31, grants_revoked_before = $32, version = CAST($33 AS bigint) + 1, created_at = $34,
     updated_at = $35, second_factor_at = $36, restricted_at = $37, on_access_lost = $38,
     par_required_at = $39, dpop_required_at = $40, form_post_at = $41,
-    jwks = $42, jwks_uri = $43, auth_signing_alg = $44
+    jwks = $42, jwks_uri = $43, auth_signing_alg = $44,
+    post_logout_redirect_uris = $45
 WHERE id = $1 AND version = $33
 `
 
@@ -390,6 +395,7 @@ type UpdateClientParams struct {
 	JWKS                    *string
 	JWKSURI                 *string
 	AuthSigningAlg          *string
+	PostLogoutRedirectURIs  *string
 }
 
 // One row when the version is still the one that the caller has seen. Of two callers with the same version the second gets
@@ -440,6 +446,7 @@ func (q *Queries) UpdateClient(ctx context.Context, arg UpdateClientParams) (int
 		arg.JWKS,
 		arg.JWKSURI,
 		arg.AuthSigningAlg,
+		arg.PostLogoutRedirectURIs,
 	)
 	if err != nil {
 		return 0, err

@@ -113,6 +113,7 @@ type Client struct {
 	JWKS                    *string
 	JWKSURI                 *string
 	AuthSigningAlg          *string
+	PostLogoutRedirectURIs  *string
 }
 
 type ClientAssertion struct {

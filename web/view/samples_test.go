@@ -27,6 +27,7 @@ func samples(f Frame) map[string]templ.Component {
 	redirectURI.Code, redirectURI.Detail = "invalid_request", "redirect_uri is not registered for this client"
 	tooMany := ProblemTooMany.Page(f)
 	tooMany.RetryAfter, tooMany.RequestID = 45*time.Second, "0J7QKQ3M2V"
+	back := LogoutBack{ClientID: "grafana", RedirectURI: "https://grafana.acme.example/bye", State: "s-1"}
 	pages := map[string]templ.Component{
 		"login":        Login{Frame: f, FormToken: token},
 		"login_client": Login{Frame: f, ClientName: "Grafana", ClientHost: "grafana.acme.example", Request: request, FormToken: token},
@@ -72,9 +73,14 @@ func samples(f Frame) map[string]templ.Component {
 			Frame: f, Action: "https://grafana.acme.example/cb?x=1", Host: "grafana.acme.example",
 			Fields: []FormPostField{{"code", "rgc1_abc"}, {"state", `"><script>alert(1)</script>&amp;`}, {"iss", "https://id.acme.example"}},
 		},
-		"logout":             SignOut{Frame: f, Email: "alice@example.com", FormToken: token},
-		"logout_client":      SignOut{Frame: f, Email: "alice@example.com", Name: "Alice Ampère", ClientName: "Grafana", Request: request, FormToken: token},
+		"logout":        SignOut{Frame: f, Email: "alice@example.com", FormToken: token},
+		"logout_client": SignOut{Frame: f, Email: "alice@example.com", Name: "Alice Ampère", ClientName: "Grafana", Back: back, FormToken: token},
+		"logout_refused": SignOut{
+			Frame: f, Email: "alice@example.com", FormToken: token, ClientName: "Grafana", Code: "invalid_request",
+			Detail: "The post_logout_redirect_uri is not one that the application has registered.", RequestID: "J2QZ5VXQ2K7Y3M4N6P8R",
+		},
 		"signed_out":         SignedOut{Frame: f},
+		"signed_out_back":    SignedOut{Frame: f, ClientName: "Grafana", Back: back, FormToken: token},
 		"home":               Home{Frame: f, Issuer: "https://id.acme.example"},
 		"home_signed_in":     Home{Frame: f, Issuer: "https://id.acme.example", Email: "alice@example.com", Name: "Alice Ampère", Since: since, FormToken: token},
 		"error_not_found":    notFound,

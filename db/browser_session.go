@@ -170,6 +170,9 @@ func (d *DB) EndSession(ctx context.Context, personID, sessionID string, e audit
 		if err != nil {
 			return err
 		}
+		if err := tx.tellOfSession(ctx, personID, sessionID, e.At); err != nil {
+			return err
+		}
 		now := micros(e.At)
 		if _, err := tx.MarkSessionEnded(ctx, queries.MarkSessionEndedParams{
 			Now: &now, IdleAt: micros(e.At.Add(endedKept)), ID: sessionID,
@@ -218,6 +221,9 @@ func (tx *Tx) endOtherSessions(ctx context.Context, personID, keep string, at ti
 // [account.Person.SessionsEnded] says, and the session of somebody who was looked at before that does not begin.
 func (tx *Tx) endSessions(ctx context.Context, personID, keep string, at time.Time) (int64, error) {
 	if err := tx.DeleteSignInsOfPerson(ctx, personID); err != nil {
+		return 0, err
+	}
+	if err := tx.tellOfSessions(ctx, personID, keep, at); err != nil {
 		return 0, err
 	}
 	now := micros(at)

@@ -107,6 +107,9 @@ func (d *DB) UpdateClient(ctx context.Context, c *oauth.Client, event audit.Even
 		if err := tx.putGroups(ctx, c); err != nil {
 			return err
 		}
+		if err := tx.redirectLogouts(ctx, old, c); err != nil {
+			return err
+		}
 		if c.Restricted && c.Policy.OnAccessLost == oauth.AccessLostRevokes {
 			if err := tx.accessMayBeLost(ctx, c.ID, event.At); err != nil {
 				return err
@@ -141,6 +144,9 @@ func (tx *Tx) deleteClient(ctx context.Context, id string, at time.Time) error {
 		return err
 	}
 	if err := tx.DeleteConsentsOfClient(ctx, id); err != nil {
+		return err
+	}
+	if err := tx.DeleteDeliveriesOfClient(ctx, id); err != nil {
 		return err
 	}
 	if err := tx.DeleteGroupsOfClient(ctx, id); err != nil {
@@ -179,6 +185,7 @@ func client(r queries.Client) *oauth.Client {
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
 	c.PostLogoutRedirectURIs = words(textOf(r.PostLogoutRedirectURIs))
+	c.BackchannelLogoutURI, c.LogoutSessionRequired = textOf(r.BackchannelLogoutURI), r.LogoutSessionRequiredAt != nil
 	c.JWKS, c.JWKSURI, c.AuthSigningAlg = textOf(r.JWKS), textOf(r.JWKSURI), textOf(r.AuthSigningAlg)
 	if r.ScopesOnRefresh != nil {
 		c.Policy.ScopesOnRefresh = append(oauth.Scope{}, words(*r.ScopesOnRefresh)...) // empty is not nil: no scope survives
@@ -206,6 +213,7 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 		DPOPRequiredAt: since(c.DPoPRequired, old.DPOPRequiredAt, c.UpdatedAt), FormPostAt: since(c.FormPost, old.FormPostAt, c.UpdatedAt),
 	}
 	row.PostLogoutRedirectURIs = orNull(strings.Join(c.PostLogoutRedirectURIs, " "))
+	row.BackchannelLogoutURI, row.LogoutSessionRequiredAt = orNull(c.BackchannelLogoutURI), since(c.LogoutSessionRequired, old.LogoutSessionRequiredAt, c.UpdatedAt)
 	row.JWKS, row.JWKSURI, row.AuthSigningAlg = orNull(c.JWKS), orNull(c.JWKSURI), orNull(c.AuthSigningAlg)
 	if p.ScopesOnRefresh != nil {
 		scope := p.ScopesOnRefresh.String()

@@ -149,8 +149,8 @@ func fullClient(id string) *oauth.Client {
 		Secret:    &oauth.ClientSecret{Hash: []byte("new"), Hint: "abcd", CreatedAt: start},
 		OldSecret: &oauth.ClientSecret{Hash: []byte("old"), Hint: "wxyz", CreatedAt: start.Add(-time.Hour), EndsAt: &ends},
 		JWKS:      `{"keys":[]}`, JWKSURI: "https://a.example/jwks.json", AuthSigningAlg: "ES256",
-		PostLogoutRedirectURIs: []string{"https://a.example/bye", "https://b.example/bye?x=y"},
-		Policy:                 policy, CreatedAt: start, UpdatedAt: start,
+		PostLogoutRedirectURIs: []string{"https://a.example/bye", "https://b.example/bye?x=y"}, BackchannelLogoutURI: "https://a.example/out", LogoutSessionRequired: true,
+		Policy: policy, CreatedAt: start, UpdatedAt: start,
 	}
 }
 

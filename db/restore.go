@@ -256,7 +256,7 @@ func (r *restoring) renew(ctx context.Context, d *DB, replaced uint8) error {
 			return err
 		}
 		for _, remove := range []func(context.Context) (int64, error){
-			tx.DeleteEveryCode, tx.DeleteEveryAuthorizationRequest, tx.DeleteEveryPushedRequest, tx.DeleteEveryDeviceAuthorization, tx.DeleteEverySignIn, tx.DeleteEveryLink, tx.DeleteEveryMail, tx.DeleteEveryWindowKey,
+			tx.DeleteEveryCode, tx.DeleteEveryAuthorizationRequest, tx.DeleteEveryPushedRequest, tx.DeleteEveryDeviceAuthorization, tx.DeleteEverySignIn, tx.DeleteEveryLink, tx.DeleteEveryMail, tx.DeleteEveryDelivery, tx.DeleteEveryWindowKey,
 		} {
 			if _, err := remove(ctx); err != nil {
 				return err

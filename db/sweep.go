@@ -66,6 +66,7 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 		{"sweep counts of mails", func(tx *Tx) (int64, error) {
 			return tx.SweepMailCounts(ctx, now.Unix()/3600-mailCountsKept, lim)
 		}},
+		{"sweep deliveries", func(tx *Tx) (int64, error) { return tx.sweepDeliveries(ctx, now, lim) }},
 		{"sweep keys", func(tx *Tx) (int64, error) { return tx.sweepKeys(ctx, now) }},
 	} {
 		var n int64

@@ -11,6 +11,7 @@ import (
 	"regrant/app/account"
 	"regrant/app/audit"
 	"regrant/app/backup"
+	"regrant/app/delivery"
 	"regrant/app/oauth"
 	"regrant/app/settings"
 	"regrant/web/view"
@@ -26,6 +27,7 @@ type Store interface {
 	audit.Reader
 	settings.Store
 	backup.Store
+	delivery.Desk
 	oauth.APIKeeper
 	oauth.PolicyEvidence
 	oauth.ClientUsage

@@ -23,6 +23,8 @@ func (s *Server) adminClients(area *adminArea) {
 	area.danger("/admin/clients/{id}/end-old-secret", s.ofClient(s.confirmEndOldSecret), s.ofClient(s.endOldSecret))
 	area.page("/admin/clients/{id}/connect", s.ofClient(s.showClientConnect))
 	area.danger("/admin/clients/{id}/disable", s.ofClient(s.confirmDisableClient), s.ofClient(s.disableClient))
+	area.act("/admin/clients/{id}/deliveries/retry", s.ofClient(s.retryDeliveries))
+	area.act("/admin/clients/{id}/deliveries/discard", s.ofClient(s.discardDeliveries))
 	area.danger("/admin/clients/{id}/enable", s.ofClient(s.showClientAgain), s.ofClient(s.enableClient))
 	area.danger("/admin/clients/{id}/delete", s.ofClient(s.confirmDeleteClient), s.ofClient(s.deleteClient))
 }
@@ -149,6 +151,8 @@ func clientProblem(t *view.Text, err error) (field, text string) {
 		return "grant_type", sentence(why)
 	case "token_endpoint_auth_method":
 		return "auth_method", sentence(why)
+	case "backchannel_logout_uri":
+		return member, sentence(why)
 	case "jwks", "jwks_uri":
 		return "keys", sentence(why)
 	case "token_endpoint_auth_signing_alg":

@@ -16,12 +16,16 @@ func (s *Server) showClient(w http.ResponseWriter, r *http.Request, a *admin, c 
 	frame := s.clientFrame(w, r, a, c, "")
 	t, ctx := frame.Text, r.Context()
 	page := view.AdminClient{
-		AdminFrame: frame, ClientHead: clientHead(t, c, "overview"), Facts: clientFacts(t, c), RedirectURIs: c.RedirectURIs, LogoutURIs: c.PostLogoutRedirectURIs, Scopes: c.Scope,
+		AdminFrame: frame, ClientHead: clientHead(t, c, "overview"), Facts: clientFacts(t, c), RedirectURIs: c.RedirectURIs, LogoutURIs: c.PostLogoutRedirectURIs, Backchannel: c.BackchannelLogoutURI, Scopes: c.Scope,
 		Created: c.CreatedAt, Changed: c.UpdatedAt, People: getsPeople(c), Now: s.now(),
 	}
 	var err error
 	if page.Refusals, err = s.recentRefusals(ctx, t, oauth.RefusalFilter{ClientID: c.ID, Limit: refusalsOfClient}); err != nil {
 		s.unavailable(w, r, "read refusals", err)
+		return
+	}
+	if page.Deliveries, err = s.troubledDeliveries(ctx, t, c.ID); err != nil {
+		s.unavailable(w, r, "read deliveries", err)
 		return
 	}
 	if page.People {

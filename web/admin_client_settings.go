@@ -18,6 +18,8 @@ type clientForm struct {
 	name         string
 	redirectURIs string
 	logoutURIs   string // post_logout_redirect_uris
+	backchannel  string // backchannel_logout_uri
+	logoutSID    bool   // backchannel_logout_session_required
 	scope        oauth.Scope
 	grantTypes   []string
 	authMethod   oauth.AuthMethod
@@ -40,7 +42,8 @@ type clientForm struct {
 
 func clientFormOf(c *oauth.Client) clientForm {
 	f := clientForm{
-		version: c.Version, name: c.Name, redirectURIs: strings.Join(c.RedirectURIs, "\n"), logoutURIs: strings.Join(c.PostLogoutRedirectURIs, "\n"), scope: c.Scope, grantTypes: c.GrantTypes,
+		version: c.Version, name: c.Name, redirectURIs: strings.Join(c.RedirectURIs, "\n"), logoutURIs: strings.Join(c.PostLogoutRedirectURIs, "\n"),
+		backchannel: c.BackchannelLogoutURI, logoutSID: c.LogoutSessionRequired, scope: c.Scope, grantTypes: c.GrantTypes,
 		authMethod: c.AuthMethod, trusted: c.Trusted, pkce: !c.PKCEWaived, repeat: c.RedirectURIRequired, second: c.SecondFactor, par: c.PARRequired, dpop: c.DPoPRequired, formPost: c.FormPost, errors: map[string]string{},
 		restricted: c.Restricted, keys: c.JWKS + c.JWKSURI,
 	}
@@ -53,7 +56,8 @@ func clientFormOf(c *oauth.Client) clientForm {
 func readClientForm(form url.Values) clientForm {
 	version, _ := strconv.ParseInt(form.Get("version"), 10, 64)
 	return clientForm{
-		version: version, name: strings.TrimSpace(form.Get("name")), redirectURIs: form.Get("redirect_uris"), logoutURIs: form.Get("post_logout_redirect_uris"), scope: form["scope"],
+		version: version, name: strings.TrimSpace(form.Get("name")), redirectURIs: form.Get("redirect_uris"), logoutURIs: form.Get("post_logout_redirect_uris"),
+		backchannel: strings.TrimSpace(form.Get("backchannel_logout_uri")), logoutSID: form.Get("backchannel_logout_session_required") == "on", scope: form["scope"],
 		restricted: form.Get("access") == "groups", groups: form["group"],
 		grantTypes: form["grant_type"], authMethod: oauth.AuthMethod(form.Get("auth_method")), keys: strings.TrimSpace(form.Get("keys")), trusted: form.Get("trusted") == "on",
 		pkce: form.Get("pkce") == "on", repeat: form.Get("redirect_uri_required") == "on", second: form.Get("second_factor") == "on", par: form.Get("require_par") == "on", dpop: form.Get("dpop") == "on", formPost: form.Get("form_post") == "on", errors: map[string]string{},
@@ -93,7 +97,7 @@ func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, 
 		}
 		now.Name, now.RedirectURIs, now.Scope, now.GrantTypes, now.AuthMethod = wanted.Name, wanted.RedirectURIs, wanted.Scope, wanted.GrantTypes, wanted.AuthMethod
 		now.JWKS, now.JWKSURI, now.AuthSigningAlg = wanted.JWKS, wanted.JWKSURI, wanted.AuthSigningAlg
-		now.PostLogoutRedirectURIs = wanted.PostLogoutRedirectURIs
+		now.PostLogoutRedirectURIs, now.BackchannelLogoutURI, now.LogoutSessionRequired = wanted.PostLogoutRedirectURIs, wanted.BackchannelLogoutURI, wanted.LogoutSessionRequired
 		now.Trusted, now.PKCEWaived, now.RedirectURIRequired = wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired
 		now.SecondFactor, now.PARRequired, now.DPoPRequired, now.FormPost = wanted.SecondFactor, wanted.PARRequired, wanted.DPoPRequired, wanted.FormPost
 		now.Restricted, now.Groups = wanted.Restricted, wanted.Groups
@@ -131,6 +135,7 @@ func (s *Server) wanted(t *view.Text, c *oauth.Client, f *clientForm) *oauth.Cli
 	wanted.Name, wanted.Scope, wanted.GrantTypes = f.name, f.scope, f.grantTypes
 	wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired = f.trusted, !f.pkce, f.repeat
 	wanted.SecondFactor, wanted.PARRequired, wanted.DPoPRequired, wanted.FormPost = f.second, f.par, f.dpop, f.formPost
+	wanted.BackchannelLogoutURI, wanted.LogoutSessionRequired = f.backchannel, f.logoutSID
 	if f.authMethod != "" {
 		wanted.AuthMethod = f.authMethod
 	}
@@ -172,7 +177,12 @@ func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *
 			Name: "post_logout_redirect_uris", Label: t.T("admin.clients.logout_uris.label"), Help: t.T("admin.clients.logout_uris.help"),
 			Value: f.logoutURIs, Placeholder: "https://app.example.com/", Error: f.errors["post_logout_redirect_uris"],
 		},
-		Scopes: groups, ScopeError: f.errors["scope"], GrantTypes: grantTypeBoxes(t, f.grantTypes), GrantError: f.errors["grant_type"],
+		Backchannel: view.Field{
+			Name: "backchannel_logout_uri", Label: t.T("admin.clients.backchannel.label"), Help: t.T("admin.clients.backchannel.help"),
+			Value: f.backchannel, Placeholder: "https://app.example.com/backchannel-logout", Error: f.errors["backchannel_logout_uri"], Autocomplete: "off",
+		},
+		LogoutSIDOn: f.logoutSID,
+		Scopes:      groups, ScopeError: f.errors["scope"], GrantTypes: grantTypeBoxes(t, f.grantTypes), GrantError: f.errors["grant_type"],
 		AuthMethods: authMethods(t, f.authMethod, c), AuthHelp: t.T("admin.clients.auth.help"), AuthError: f.errors["auth_method"],
 		Keys:   keysField(t, t.T("admin.clients.keys.help"), f.keys, f.errors["keys"]),
 		Public: !c.HasSecret(), TrustedOn: f.trusted, PKCEOn: f.pkce, PKCEError: f.errors["pkce"], RepeatOn: f.repeat, SecondOn: f.second, PAROn: f.par, DPoPOn: f.dpop, FormPostOn: f.formPost,
@@ -194,7 +204,7 @@ func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *
 	if other := f.errors["rotation"]; other != "" && page.AuthError == "" { // its policy forbids what the form asks for
 		page.AuthError = other
 	}
-	focusFirst(&page.FieldName, &page.RedirectURIs, &page.LogoutURIs, &page.Keys)
+	focusFirst(&page.FieldName, &page.RedirectURIs, &page.LogoutURIs, &page.Backchannel, &page.Keys)
 	s.showPage(w, r, status, false, page)
 }
 

@@ -82,7 +82,7 @@ func (s *Server) lastEvents(ctx context.Context, t *view.Text) ([]view.Event, er
 func (s *Server) attention(ctx context.Context, t *view.Text, figures oauth.Figures, now time.Time) ([]view.Attention, error) {
 	var all []view.Attention
 	for _, look := range []func(context.Context, *view.Text, time.Time) ([]view.Attention, error){
-		s.reuseAttention, s.backupAttention, s.keyAttention, s.secretAttention, s.bulkAttention,
+		s.reuseAttention, s.backupAttention, s.keyAttention, s.secretAttention, s.deliveryAttention, s.bulkAttention,
 	} {
 		some, err := look(ctx, t, now)
 		if err != nil {

@@ -52,6 +52,9 @@ var kindTexts = map[audit.Kind]kindText{
 	audit.ResetAsked:           {"admin.audit.kind.reset_asked", tonePlain},
 	audit.EmailChangeAsked:     {"admin.audit.kind.email_change_asked", tonePlain},
 	audit.EmailChanged:         {"admin.audit.kind.email_changed", toneCaution},
+	audit.DeliveryFailed:       {"admin.audit.kind.delivery_failed", toneCaution},
+	audit.DeliveryRetried:      {"admin.audit.kind.delivery_retried", tonePlain},
+	audit.DeliveryDiscarded:    {"admin.audit.kind.delivery_discarded", tonePlain},
 	audit.MailFailed:           {"admin.audit.kind.mail_failed", toneCaution},
 	audit.PersonRoleChanged:    {"admin.audit.kind.role_changed", toneCaution},
 	audit.PasswordExpired:      {"admin.audit.kind.password_expired", tonePlain},
@@ -130,6 +133,8 @@ var resultTexts = map[string]string{
 	"revoked":                          "admin.audit.result.revoked",
 	"refused":                          "",
 	"denied":                           "",
+	"gave up":                          "admin.audit.result.gave_up",
+	"full":                             "admin.audit.result.full",
 	"no access":                        "admin.audit.result.no_access",
 	"ok":                               "",
 }
@@ -324,7 +329,7 @@ var kindGroups = []struct {
 }{
 	{"sign-ins", "admin.audit.group.sign_ins", []string{"sign_in", "session"}},
 	{"people", "admin.audit.group.people", []string{"person", "invitation", "factor", "group"}},
-	{"applications", "admin.audit.group.applications", []string{"client", "api"}},
+	{"applications", "admin.audit.group.applications", []string{"client", "api", "delivery"}},
 	{"grants", "admin.audit.group.grants", []string{"consent", "grant", "access_token", "refresh_token"}},
 	{"server", "admin.audit.group.server", []string{"key", "server", "settings", "audit", "mail"}},
 }

@@ -220,7 +220,7 @@ func behaviourRules(t *testing.T) {
 	all.rule(t, "META-09 what comes later is neither listed nor there", func(t *testing.T, s *site) {
 		for member, path := range map[string]string{
 			"registration_endpoint":               "/register",
-			"backchannel_authentication_endpoint": "/ciba", "check_session_iframe": "/check_session", "client_id_metadata_document_supported": "", "backchannel_logout_supported": "", "tls_client_certificate_bound_access_tokens": "", "mtls_endpoint_aliases": "",
+			"backchannel_authentication_endpoint": "/ciba", "check_session_iframe": "/check_session", "client_id_metadata_document_supported": "", "tls_client_certificate_bound_access_tokens": "", "mtls_endpoint_aliases": "",
 		} {
 			if value, listed := s.document()[member]; listed {
 				t.Errorf("%s is %v", member, value)

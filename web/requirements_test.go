@@ -39,6 +39,7 @@ func TestRequirements(t *testing.T) {
 	requirementsPrompt(t)
 	requirementsDV(t)
 	requirementsLO(t)
+	requirementsBackchannel(t)
 	requirementsNA(t)
 	requirementsMCP(t)
 	requirementsOmission(t)

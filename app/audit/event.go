@@ -99,6 +99,10 @@ const (
 
 	DatabaseRestored Kind = "server.database_restored" // from a backup; what was after it is lost
 
+	DeliveryFailed    Kind = "delivery.failed" // given up
+	DeliveryRetried   Kind = "delivery.retried"
+	DeliveryDiscarded Kind = "delivery.discarded"
+
 	GroupCreated       Kind = "group.created"
 	GroupUpdated       Kind = "group.updated"
 	GroupDeleted       Kind = "group.deleted"

@@ -45,6 +45,8 @@ type Client struct {
 	DPoPRequired        bool  // its access tokens are bound to its key, RFC 9449 §5.2
 	// PostLogoutRedirectURIs are where the browser may go after a sign-out that the client asked for, compared exactly.
 	PostLogoutRedirectURIs []string
+	BackchannelLogoutURI   string // where it is told that a session has ended, OpenID Connect Back-Channel Logout §2.2; "": nowhere
+	LogoutSessionRequired  bool   // it has to be told which one
 	Secret                 *ClientSecret
 	OldSecret              *ClientSecret // the one before, until it ends
 	JWKS                   string        // the public keys of its assertions, RFC 7517 §5; "" where they stand at JWKSURI
@@ -128,6 +130,11 @@ func (c *Client) Validate() error {
 	}
 	for _, u := range c.PostLogoutRedirectURIs {
 		if err := ValidatePostLogoutRedirectURI(u); err != nil {
+			return err
+		}
+	}
+	if c.BackchannelLogoutURI != "" {
+		if err := validateFetched("backchannel_logout_uri", c.BackchannelLogoutURI); err != nil {
 			return err
 		}
 	}

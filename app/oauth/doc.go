@@ -20,7 +20,8 @@
 // of them is worth nothing.
 //
 // [Server.Introspect], [Server.UserInfo] and [Server.Revoke] are what resource servers and clients ask about the tokens that they
-// have. [Server.Logout] (end_session.go) reads an application's wish to sign a person out. [Metadata] says what this server can do.
+// have. [Server.Logout] (end_session.go) reads an application's wish to sign a person out, and
+// [Server.LogoutToken] (logout_token.go) tells applications that a session has ended. [Metadata] says what this server can do.
 //
 // # Rules that hold everywhere
 //
@@ -34,7 +35,9 @@
 // Where a section of a specification is followed. A test keeps this list equal to what the comments cite.
 //
 //	OAuth 2.1 §10.2                      code_redemption.go
-//	OpenID Connect Back-Channel Logout §2.1  id_token.go
+//	OpenID Connect Back-Channel Logout §2.1  id_token.go, metadata.go
+//	OpenID Connect Back-Channel Logout §2.2  client.go
+//	OpenID Connect Back-Channel Logout §2.4  access_token.go, logout_token.go
 //	OpenID Connect Core §2               acr.go, grant.go, id_token.go
 //	OpenID Connect Core §3.1.2.1         authorization.go, authorization_request.go
 //	OpenID Connect Core §3.1.2.6         error.go

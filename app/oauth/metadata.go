@@ -6,7 +6,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Metadata is the document of RFC 8414 §2, OpenID Connect Discovery §3 and OpenID Connect RP-Initiated Logout §2.1. It says what defaults wrongly, and nothing
+// Metadata is the document of RFC 8414 §2, OpenID Connect Discovery §3, OpenID Connect RP-Initiated Logout §2.1
+// and OpenID Connect Back-Channel Logout §2.1. It says what defaults wrongly, and nothing
 // that does not work.
 type Metadata struct {
 	Issuer                        string   `json:"issuer"`
@@ -19,6 +20,8 @@ type Metadata struct {
 	PAREndpoint                   string   `json:"pushed_authorization_request_endpoint"`
 	DeviceAuthorizationEndpoint   string   `json:"device_authorization_endpoint"`
 	EndSessionEndpoint            string   `json:"end_session_endpoint"`
+	BackchannelLogout             bool     `json:"backchannel_logout_supported"`
+	BackchannelLogoutSession      bool     `json:"backchannel_logout_session_supported"`
 	ServiceDocumentation          string   `json:"service_documentation"`
 	ScopesSupported               []string `json:"scopes_supported"`
 	ResponseTypesSupported        []string `json:"response_types_supported"`
@@ -72,6 +75,7 @@ func (s *Server) Metadata() *Metadata {
 		AuthorizationEndpoint: s.issuer + PathAuthorize, TokenEndpoint: s.issuer + PathToken, UserInfoEndpoint: s.issuer + PathUserInfo,
 		JWKSURI: s.issuer + PathJWKS, RevocationEndpoint: s.issuer + PathRevoke, IntrospectionEndpoint: s.issuer + PathIntrospect, PAREndpoint: s.issuer + PathPAR, PARRequired: s.parRequired,
 		DeviceAuthorizationEndpoint: s.issuer + PathDeviceAuthorization, EndSessionEndpoint: s.issuer + PathEndSession,
+		BackchannelLogout: true, BackchannelLogoutSession: true,
 		ServiceDocumentation:   s.issuer + "/docs",
 		ScopesSupported:        s.registry().known(),
 		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: responseModes, GrantTypesSupported: grantTypes,

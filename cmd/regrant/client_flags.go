@@ -18,6 +18,8 @@ import (
 type clientFlags struct {
 	RedirectURI         []string          `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where the browser returns to; give it once for each. Compared exactly; the port of a loopback address is free."`
 	PostLogoutURI       []string          `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where it may send the browser after signing somebody out; give it once for each, \"\" for none. Compared exactly."`
+	BackchannelURI      *string           `name:"backchannel-logout-uri" placeholder:"URL" help:"Where it is told that a session has ended, an https address; \"\" for nowhere."`
+	LogoutSession       *bool             `name:"backchannel-logout-session-required" negatable:"" help:"It has to be told which session has ended (sid) whenever it is told."`
 	Scope               *string           `placeholder:"\"A B\"" help:"What it may ask for (default \"openid profile email offline_access\")."`
 	GrantType           []string          `placeholder:"TYPE" help:"authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code (default the first two)."`
 	AuthMethod          *oauth.AuthMethod `placeholder:"METHOD" help:"client_secret_basic (default), client_secret_post, private_key_jwt, or none for a public client."`
@@ -84,6 +86,8 @@ func (f clientFlags) apply(c *oauth.Client) error {
 	if f.PostLogoutURI != nil {
 		c.PostLogoutRedirectURIs = slices.DeleteFunc(f.PostLogoutURI, func(u string) bool { return u == "" })
 	}
+	set(&c.BackchannelLogoutURI, f.BackchannelURI)
+	set(&c.LogoutSessionRequired, f.LogoutSession)
 	if f.GrantType != nil {
 		c.GrantTypes = f.GrantType
 	}

@@ -20,6 +20,8 @@ type clientView struct {
 	ClientName              string   `json:"client_name"`
 	RedirectURIs            []string `json:"redirect_uris"`
 	PostLogoutRedirectURIs  []string `json:"post_logout_redirect_uris"`
+	BackchannelLogoutURI    string   `json:"backchannel_logout_uri,omitempty"`
+	LogoutSessionRequired   bool     `json:"backchannel_logout_session_required"`
 	GrantTypes              []string `json:"grant_types"`
 	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method"`
 
@@ -65,6 +67,7 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 	v := clientView{
 		ClientID: c.ID, ClientSecret: secret, ClientIDIssuedAt: c.CreatedAt.Unix(), ClientName: c.Name,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), PostLogoutRedirectURIs: append([]string{}, c.PostLogoutRedirectURIs...),
+		BackchannelLogoutURI: c.BackchannelLogoutURI, LogoutSessionRequired: c.LogoutSessionRequired,
 		GrantTypes:              append([]string{}, c.GrantTypes...),
 		TokenEndpointAuthMethod: string(c.AuthMethod), JWKSURI: c.JWKSURI, AuthSigningAlg: c.AuthSigningAlg, Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg, RequirePAR: c.PARRequired, DPoP: c.DPoPRequired,
 		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived, RedirectURIRequired: c.RedirectURIRequired, SecondFactor: c.SecondFactor, ResponseModes: []string{string(oauth.ResponseQuery)},
@@ -107,7 +110,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	p := c.Policy
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
 		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod), "Public keys", keysText(c), "Signs with", c.AuthSigningAlg,
-		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "After signing out", strings.Join(c.PostLogoutRedirectURIs, " "), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
+		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "After signing out", strings.Join(c.PostLogoutRedirectURIs, " "), "Told of sign-outs", backchannelText(c), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
 		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", requiredText(c.PARRequired), "DPoP", requiredText(c.DPoPRequired), "Answers", formPostText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
 	if !c.ServesPeople() && !c.Allows(oauth.GrantClientCredentials) {
 		return // the client of an API gets no tokens
@@ -197,6 +200,13 @@ func formPostText(c *oauth.Client) string {
 		return "by query or form_post"
 	}
 	return ""
+}
+
+func backchannelText(c *oauth.Client) string {
+	if c.BackchannelLogoutURI != "" && c.LogoutSessionRequired {
+		return c.BackchannelLogoutURI + " (with sid)"
+	}
+	return c.BackchannelLogoutURI
 }
 
 func secondFactorText(c *oauth.Client) string {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"regrant/app/delivery"
 	"regrant/app/oauth"
 	"regrant/db"
 	"regrant/web"
@@ -123,6 +124,7 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 		log: log, server: newHTTPServer(site, log), certificate: s.certificate, listeners: listeners, engine: engine, storeFailed: store.Failed(),
 		post:    func(ctx context.Context) { post.Run(ctx, site) },
 		backups: func(ctx context.Context) { keepBackups(ctx, s.backups, store, log) },
+		courier: delivery.New(store, site.MakeDelivery, poster(calls), now, log.Warn).Run,
 	}
 	if s.certificate != nil {
 		r.server.TLSConfig = s.certificate.config()
@@ -166,6 +168,7 @@ type running struct {
 	engine      *oauth.Server
 	post        func(context.Context) // follows the log and sends mails until its context ends
 	backups     func(context.Context) // makes the backups of the schedule until its context ends
+	courier     func(context.Context) // brings news to applications until its context ends
 }
 
 // until serves until ctx ends, or a listener or the store fails. Then it lets the requests under way finish, and the engine write what
@@ -178,6 +181,7 @@ func (r *running) until(ctx context.Context, stop func()) error {
 	work.Go(func() { r.engine.Run(background) })
 	work.Go(func() { r.post(background) })
 	work.Go(func() { r.backups(background) })
+	work.Go(func() { r.courier(background) })
 	if r.certificate != nil {
 		work.Go(func() { r.certificate.watch(background, certificateCheck, r.log) })
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 const client = `-- name: Client :one
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at
 FROM clients
 WHERE id = $1
 `
@@ -64,12 +64,14 @@ func (q *Queries) Client(ctx context.Context, id string) (Client, error) {
 		&i.JWKSURI,
 		&i.AuthSigningAlg,
 		&i.PostLogoutRedirectURIs,
+		&i.BackchannelLogoutURI,
+		&i.LogoutSessionRequiredAt,
 	)
 	return i, err
 }
 
 const clients = `-- name: Clients :many
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at
 FROM clients
 ORDER BY name, id
 `
@@ -129,6 +131,8 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 			&i.JWKSURI,
 			&i.AuthSigningAlg,
 			&i.PostLogoutRedirectURIs,
+			&i.BackchannelLogoutURI,
+			&i.LogoutSessionRequiredAt,
 		); err != nil {
 			return nil, err
 		}
@@ -186,13 +190,15 @@ INSERT INTO clients (id, name, token_endpoint_auth_method, redirect_uris, grant_
     old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime,
     access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations,
     disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at,
-    dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris)
+    dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris,
+    backchannel_logout_uri, logout_session_required_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $11, $12, $13, $14,
     $15, $16, $17, $18, $19, $20, $21, $22,
     $23, $24, $25, $26, $27, $28, $29, $30,
     $31, $32, $33, $34, $35, $36, $37, $38, $39,
-    $40, $41, $42, $43, $44, $45)
+    $40, $41, $42, $43, $44, $45,
+    $46, $47)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -242,6 +248,8 @@ type InsertClientParams struct {
 	JWKSURI                 *string
 	AuthSigningAlg          *string
 	PostLogoutRedirectURIs  *string
+	BackchannelLogoutURI    *string
+	LogoutSessionRequiredAt *int64
 }
 
 // No row when the id is taken.
@@ -292,6 +300,8 @@ func (q *Queries) InsertClient(ctx context.Context, arg InsertClientParams) (int
 		arg.JWKSURI,
 		arg.AuthSigningAlg,
 		arg.PostLogoutRedirectURIs,
+		arg.BackchannelLogoutURI,
+		arg.LogoutSessionRequiredAt,
 	)
 	if err != nil {
 		return 0, err
@@ -346,7 +356,8 @@ SET id = $1, name = $2, token_endpoint_auth_method = $3, redirect_uris = $4,
     updated_at = $35, second_factor_at = $36, restricted_at = $37, on_access_lost = $38,
     par_required_at = $39, dpop_required_at = $40, form_post_at = $41,
     jwks = $42, jwks_uri = $43, auth_signing_alg = $44,
-    post_logout_redirect_uris = $45
+    post_logout_redirect_uris = $45, backchannel_logout_uri = $46,
+    logout_session_required_at = $47
 WHERE id = $1 AND version = $33
 `
 
@@ -396,6 +407,8 @@ type UpdateClientParams struct {
 	JWKSURI                 *string
 	AuthSigningAlg          *string
 	PostLogoutRedirectURIs  *string
+	BackchannelLogoutURI    *string
+	LogoutSessionRequiredAt *int64
 }
 
 // One row when the version is still the one that the caller has seen. Of two callers with the same version the second gets
@@ -447,6 +460,8 @@ func (q *Queries) UpdateClient(ctx context.Context, arg UpdateClientParams) (int
 		arg.JWKSURI,
 		arg.AuthSigningAlg,
 		arg.PostLogoutRedirectURIs,
+		arg.BackchannelLogoutURI,
+		arg.LogoutSessionRequiredAt,
 	)
 	if err != nil {
 		return 0, err

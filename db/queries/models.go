@@ -114,6 +114,8 @@ type Client struct {
 	JWKSURI                 *string
 	AuthSigningAlg          *string
 	PostLogoutRedirectURIs  *string
+	BackchannelLogoutURI    *string
+	LogoutSessionRequiredAt *int64
 }
 
 type ClientAssertion struct {
@@ -172,6 +174,21 @@ type Consent struct {
 	Scope     string
 	Resources string
 	GivenAt   int64
+}
+
+type Delivery struct {
+	ID        string
+	Kind      string
+	ClientID  string
+	PersonID  string
+	URL       string
+	Body      []byte
+	Attempts  int64
+	NextAt    int64
+	LastError string
+	CreatedAt int64
+	ExpiresAt int64
+	DeadAt    *int64
 }
 
 type Device struct {

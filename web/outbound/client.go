@@ -46,6 +46,7 @@ type Request struct {
 	Header http.Header
 	Body   []byte
 	Limit  int64 // bytes of the answer's body; 0: [MaxBody]
+	NoBody bool  // the status is all that counts: the answer's body is not read, whatever its size
 }
 
 // Response is an answer of any status, also a redirect, which was not followed. It is the other side's word.
@@ -94,6 +95,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
+	if r.NoBody {
+		return &Response{Status: response.StatusCode, Header: response.Header}, nil
+	}
 	limit := cmp.Or(r.Limit, MaxBody)
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
 	if err != nil {

@@ -75,6 +75,7 @@ func samplesClient(f Frame) map[string]templ.Component {
 		FieldName:    Field{Name: "name", Label: t.T("admin.clients.name.label"), Help: t.T("admin.clients.name.help"), Value: "Grafana", Required: true},
 		RedirectURIs: Field{Name: "redirect_uris", Label: t.T("admin.clients.redirect_uris.label"), Value: "https://grafana.acme.example/login/generic_oauth"},
 		LogoutURIs:   Field{Name: "post_logout_redirect_uris", Label: t.T("admin.clients.logout_uris.label"), Help: t.T("admin.clients.logout_uris.help"), Value: "https://grafana.acme.example/"},
+		Backchannel:  Field{Name: "backchannel_logout_uri", Label: t.T("admin.clients.backchannel.label"), Help: t.T("admin.clients.backchannel.help"), Value: "https://grafana.acme.example/logout"},
 		Scopes:       scopes, GrantTypes: []ScopeBox{{Name: "authorization_code", Help: t.T("admin.clients.grant_type.authorization_code"), On: true}},
 		AuthMethods: []Option{choice("client_secret_basic", t.T("admin.clients.auth.basic.label"), t.T("admin.clients.auth.basic.help"), true)},
 		Keys:        Field{Name: "keys", Label: t.T("admin.clients.keys.label"), Help: t.T("admin.clients.keys.help")},
@@ -97,7 +98,12 @@ func samplesClient(f Frame) map[string]templ.Component {
 		"admin_client_created": AdminClientCreated{AdminFrame: admin(Crumb{Label: t.T("admin.clients.new.title")}), Name: "Grafana", ID: "k3fj2hs7q4mzx5vnpw6ytr2abc",
 			Path: path, Secret: "rgs1_" + strings.Repeat("7Kq", 14), Guides: guides},
 		"admin_client": AdminClient{
-			AdminFrame: admin(Crumb{Label: "Grafana"}), ClientHead: head("overview"), RedirectURIs: []string{"https://grafana.acme.example/login/generic_oauth"}, LogoutURIs: []string{"https://grafana.acme.example/"},
+			AdminFrame: admin(Crumb{Label: "Grafana"}), ClientHead: head("overview"), RedirectURIs: []string{"https://grafana.acme.example/login/generic_oauth"}, LogoutURIs: []string{"https://grafana.acme.example/"}, Backchannel: "https://grafana.acme.example/logout",
+			Deliveries: []Delivery{
+				{At: now.Add(-3 * time.Hour), Person: Party{Label: "Alice Ampère", URL: "/admin/people/1"}, URL: "https://grafana.acme.example/logout", Attempts: "5", Problem: "it answers with status 503", Next: now.Add(time.Hour)},
+				{At: now.Add(-30 * time.Hour), URL: "https://grafana.acme.example/logout", Attempts: "11", Problem: "no answer within 3s", Dead: &now},
+			},
+
 			Scopes: []string{"openid", "projects:read"}, Created: since, Changed: now, People: true, Now: now,
 			Facts:   []ClientFact{{Label: t.T("admin.clients.fact.auth"), Value: "client_secret_basic"}, {Label: t.T("admin.clients.fact.policy"), Value: "Standard", Note: "Ends after 30 days without use"}},
 			Figures: []ClientFigure{{Label: t.T("admin.clients.figure.grants"), Value: "12"}, {Label: t.T("admin.clients.figure.reuses"), Value: "1", Tone: "danger"}},

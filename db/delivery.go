@@ -206,11 +206,14 @@ func (d *DB) TroubledDeliveries(ctx context.Context, clientID string, limit int)
 	return list, err
 }
 
-// DeadDeliveries implements [delivery.Desk].
+// deadCounted is how many of those that were given up are looked at to be counted.
+const deadCounted = 10_000
+
+// DeadDeliveries implements [delivery.Desk]: of the last [deadCounted].
 func (d *DB) DeadDeliveries(ctx context.Context, limit int) ([]delivery.Dead, error) {
 	var list []delivery.Dead
 	err := d.read(ctx, "count dead deliveries", func(q *queries.Queries) error {
-		rows, err := q.CountDeadDeliveries(ctx, int32(limit))
+		rows, err := q.CountDeadDeliveries(ctx, deadCounted, int32(limit))
 		list = make([]delivery.Dead, len(rows))
 		for i, row := range rows {
 			list[i] = delivery.Dead{ClientID: row.ClientID, N: int(row.Dead)}

@@ -76,7 +76,7 @@ type Store interface {
 type Desk interface {
 	// TroubledDeliveries gives those of a client, the latest first.
 	TroubledDeliveries(ctx context.Context, clientID string, limit int) ([]Delivery, error)
-	// DeadDeliveries counts those that were given up, by client, the most first.
+	// DeadDeliveries counts those that were given up, by client, the most first. Of very many it counts the last ones only.
 	DeadDeliveries(ctx context.Context, limit int) ([]Dead, error)
 	// RetryDeliveries begins those of a client anew, at e.At, and says how many.
 	RetryDeliveries(ctx context.Context, clientID string, e audit.Event) (int, error)

@@ -30,11 +30,30 @@ FROM (
 ) AS few;
 
 -- name: DueAddresses :many
-SELECT d.url
-FROM deliveries d
-WHERE d.dead_at IS NULL AND d.next_at <= @now
-GROUP BY d.url
-ORDER BY MIN(d.next_at), d.url
+-- Walks from one address to the next along the index, and looks at the first delivery of each: however many wait for one.
+WITH RECURSIVE addresses (url) AS (
+    SELECT MIN(d.url)
+    FROM deliveries d
+    WHERE d.dead_at IS NULL
+    UNION ALL
+    SELECT (
+        SELECT MIN(d.url)
+        FROM deliveries d
+        WHERE d.dead_at IS NULL AND d.url > a.url)
+    FROM addresses a
+    WHERE a.url IS NOT NULL
+)
+SELECT CAST(first.url AS text) AS url
+FROM (
+    SELECT a.url, (
+        SELECT MIN(d.next_at)
+        FROM deliveries d
+        WHERE d.dead_at IS NULL AND d.url = a.url) AS next_at
+    FROM addresses a
+    WHERE a.url IS NOT NULL
+) AS first
+WHERE first.next_at <= CAST(@now AS bigint)
+ORDER BY first.next_at, first.url
 LIMIT @lim;
 
 -- name: NextDelivery :one
@@ -94,11 +113,17 @@ ORDER BY created_at DESC, id
 LIMIT @lim;
 
 -- name: CountDeadDeliveries :many
-SELECT d.client_id, COUNT(*) AS dead
-FROM deliveries d
-WHERE d.dead_at IS NOT NULL
-GROUP BY d.client_id
-ORDER BY dead DESC, d.client_id
+-- Of the @most that were given up last.
+SELECT given_up.client_id, COUNT(*) AS dead
+FROM (
+    SELECT d.client_id
+    FROM deliveries d
+    WHERE d.dead_at IS NOT NULL
+    ORDER BY d.dead_at DESC
+    LIMIT @most
+) AS given_up
+GROUP BY given_up.client_id
+ORDER BY dead DESC, given_up.client_id
 LIMIT @lim;
 
 -- name: RetryDeliveries :execrows

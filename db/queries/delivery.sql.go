@@ -31,12 +31,17 @@ func (q *Queries) ClaimDelivery(ctx context.Context, arg ClaimDeliveryParams) (i
 }
 
 const countDeadDeliveries = `-- name: CountDeadDeliveries :many
-SELECT d.client_id, COUNT(*) AS dead
-FROM deliveries d
-WHERE d.dead_at IS NOT NULL
-GROUP BY d.client_id
-ORDER BY dead DESC, d.client_id
-LIMIT $1
+SELECT given_up.client_id, COUNT(*) AS dead
+FROM (
+    SELECT d.client_id
+    FROM deliveries d
+    WHERE d.dead_at IS NOT NULL
+    ORDER BY d.dead_at DESC
+    LIMIT $1
+) AS given_up
+GROUP BY given_up.client_id
+ORDER BY dead DESC, given_up.client_id
+LIMIT $2
 `
 
 type CountDeadDeliveriesRow struct {
@@ -44,8 +49,9 @@ type CountDeadDeliveriesRow struct {
 	Dead     int64
 }
 
-func (q *Queries) CountDeadDeliveries(ctx context.Context, lim int32) ([]CountDeadDeliveriesRow, error) {
-	rows, err := q.db.QueryContext(ctx, countDeadDeliveries, lim)
+// Of the @most that were given up last.
+func (q *Queries) CountDeadDeliveries(ctx context.Context, most int32, lim int32) ([]CountDeadDeliveriesRow, error) {
+	rows, err := q.db.QueryContext(ctx, countDeadDeliveries, most, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -141,14 +147,33 @@ func (q *Queries) DiscardDeliveries(ctx context.Context, clientID string) (int64
 }
 
 const dueAddresses = `-- name: DueAddresses :many
-SELECT d.url
-FROM deliveries d
-WHERE d.dead_at IS NULL AND d.next_at <= $1
-GROUP BY d.url
-ORDER BY MIN(d.next_at), d.url
+WITH RECURSIVE addresses (url) AS (
+    SELECT MIN(d.url)
+    FROM deliveries d
+    WHERE d.dead_at IS NULL
+    UNION ALL
+    SELECT (
+        SELECT MIN(d.url)
+        FROM deliveries d
+        WHERE d.dead_at IS NULL AND d.url > a.url)
+    FROM addresses a
+    WHERE a.url IS NOT NULL
+)
+SELECT CAST(first.url AS text) AS url
+FROM (
+    SELECT a.url, (
+        SELECT MIN(d.next_at)
+        FROM deliveries d
+        WHERE d.dead_at IS NULL AND d.url = a.url) AS next_at
+    FROM addresses a
+    WHERE a.url IS NOT NULL
+) AS first
+WHERE first.next_at <= CAST($1 AS bigint)
+ORDER BY first.next_at, first.url
 LIMIT $2
 `
 
+// Walks from one address to the next along the index, and looks at the first delivery of each: however many wait for one.
 func (q *Queries) DueAddresses(ctx context.Context, now int64, lim int32) ([]string, error) {
 	rows, err := q.db.QueryContext(ctx, dueAddresses, now, lim)
 	if err != nil {

@@ -20,7 +20,6 @@ CREATE TABLE deliveries (
     expires_at BIGINT NOT NULL,
     dead_at    BIGINT
 );
-CREATE INDEX deliveries_due ON deliveries (next_at) WHERE dead_at IS NULL;
 CREATE INDEX deliveries_url ON deliveries (url, next_at) WHERE dead_at IS NULL;
 CREATE INDEX deliveries_client ON deliveries (client_id, created_at);
 CREATE INDEX deliveries_dead_at ON deliveries (dead_at) WHERE dead_at IS NOT NULL;

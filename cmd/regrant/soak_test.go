@@ -33,15 +33,15 @@ func TestF18_Soak(t *testing.T) {
 	var slopes []float64
 	began := time.Now()
 	for kill := 0; time.Since(began) < duration; kill++ {
-		turned, slope := c.live(life, kill, ops)
+		turned, slope, resident := c.live(life, kill, ops)
 		rotations, slopes = rotations+turned, append(slopes, slope)
 		c.probeCopies()
 		c.server.start()
 		c.verifyAll()
 		c.examine()
 		grants, size := c.sizes()
-		t.Logf("%s: killed %d times, ready after %s; %d rotations; %d grants in %d KiB; memory %+.1f MiB an hour", time.Since(began).Round(time.Second), kill+1,
-			c.server.took.Round(time.Millisecond), rotations, grants, size>>10, slope)
+		t.Logf("%s: killed %d times, ready after %s; %d rotations; %d grants in %d KiB; memory %+.1f MiB an hour, resident %+.1f, at most %.1f MiB", time.Since(began).Round(time.Second), kill+1,
+			c.server.took.Round(time.Millisecond), rotations, grants, size>>10, slope, slopeOf(resident), mostOf(resident))
 		if t.Failed() {
 			t.FailNow()
 		}
@@ -58,7 +58,7 @@ func TestF18_Soak(t *testing.T) {
 
 // live lets everybody work for a process's life and then kills it. The slope is that of its memory after the first third, in MiB an
 // hour.
-func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations int64, slope float64) {
+func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations int64, slope float64, resident []sample) {
 	c.t.Helper()
 	var samples []sample
 	done := allWork(c.applications, nil)
@@ -69,12 +69,13 @@ func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations in
 		wait()
 		if at := time.Since(began); at > life/3 {
 			samples = append(samples, sample{at.Hours(), c.ownMemory(ops) / (1 << 20)})
+			resident = append(resident, sample{at.Hours(), float64(c.memory("VmRSS:")) / (1 << 20)})
 		}
 	}
 	c.server.stop()
 	rotations = done()
 	c.readLog()
-	return rotations, slopeOf(samples)
+	return rotations, slopeOf(samples), resident
 }
 
 // ownMemory is the memory that the server holds, in bytes, without what Go's runtime keeps for the next one who needs some: a password
@@ -89,6 +90,15 @@ func (c *crashSite) ownMemory(ops string) float64 {
 }
 
 type sample struct{ x, y float64 }
+
+// mostOf is the highest of the samples.
+func mostOf(all []sample) float64 {
+	most := 0.0
+	for _, s := range all {
+		most = max(most, s.y)
+	}
+	return most
+}
 
 // slopeOf is the median of the slopes between any two (Theil and Sen's), which no peak moves.
 func slopeOf(all []sample) float64 {

@@ -33,15 +33,16 @@ func TestF18_Soak(t *testing.T) {
 	var slopes []float64
 	began := time.Now()
 	for kill := 0; time.Since(began) < duration; kill++ {
-		turned, slope, resident := c.live(life, kill, ops)
-		rotations, slopes = rotations+turned, append(slopes, slope)
+		turned, own, resident := c.live(life, kill, ops)
+		rotations, slopes = rotations+turned, append(slopes, slopeOf(own))
 		c.probeCopies()
 		c.server.start()
 		c.verifyAll()
 		c.examine()
 		grants, size := c.sizes()
-		t.Logf("%s: killed %d times, ready after %s; %d rotations; %d grants in %d KiB; memory %+.1f MiB an hour, resident %+.1f, at most %.1f MiB", time.Since(began).Round(time.Second), kill+1,
-			c.server.took.Round(time.Millisecond), rotations, grants, size>>10, slope, slopeOf(resident), mostOf(resident))
+		t.Logf("%s: killed %d times, ready after %s; %d rotations; %d grants in %d KiB; memory at most %.1f MiB, %+.1f an hour; resident %.1f, %+.1f", time.Since(began).Round(time.Second), kill+1,
+			c.server.took.Round(time.Millisecond), rotations, grants, size>>10,
+			mostOf(own), slopeOf(own), mostOf(resident), slopeOf(resident))
 		if t.Failed() {
 			t.FailNow()
 		}
@@ -56,11 +57,9 @@ func TestF18_Soak(t *testing.T) {
 	c.tally.report(ackedStays, lostHeals, noFalseReuse, oneLives, endsForEver, onceIsOnce, actsAreWhole, fileIsWhole, faultsDoNotBar)
 }
 
-// live lets everybody work for a process's life and then kills it. The slope is that of its memory after the first third, in MiB an
-// hour.
-func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations int64, slope float64, resident []sample) {
+// live lets everybody work for a process's life and then kills it. It takes its memory after the first third: hours, MiB.
+func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations int64, own, resident []sample) {
 	c.t.Helper()
-	var samples []sample
 	done := allWork(c.applications, nil)
 	began := time.Now()
 	for i := 0; time.Since(began) < life; i++ {
@@ -68,25 +67,26 @@ func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations in
 		time.Sleep(5 * time.Second)
 		wait()
 		if at := time.Since(began); at > life/3 {
-			samples = append(samples, sample{at.Hours(), c.ownMemory(ops) / (1 << 20)})
+			own = append(own, sample{at.Hours(), c.ownMemory(ops) / (1 << 20)})
 			resident = append(resident, sample{at.Hours(), float64(c.memory("VmRSS:")) / (1 << 20)})
 		}
 	}
 	c.server.stop()
 	rotations = done()
 	c.readLog()
-	return rotations, slopeOf(samples), resident
+	return rotations, own, resident
 }
 
-// ownMemory is the memory that the server holds, in bytes, without what Go's runtime keeps for the next one who needs some: a password
-// that is checked takes 19 MiB for a moment.
+// ownMemory is the memory that the server holds, in bytes: all that is resident, without what of Go's heap is garbage or free. That is
+// there for the next one who needs some, follows the moment (a password that is checked takes 19 MiB), and is bounded by what is live.
 func (c *crashSite) ownMemory(ops string) float64 {
 	c.t.Helper()
 	if _, err := fetch("http://"+ops+"/debug/pprof/heap?gc=1", "", "", http.StatusOK); err != nil {
 		c.t.Fatal(err)
 	}
 	m := scraped(c.t, ops)
-	return float64(c.memory("VmRSS:")) - m.value("go_memstats_heap_idle_bytes") + m.value("go_memstats_heap_released_bytes")
+	heap := m.value("go_memstats_heap_sys_bytes") - m.value("go_memstats_heap_released_bytes")
+	return float64(c.memory("VmRSS:")) - heap + m.value("go_gc_heap_live_bytes")
 }
 
 type sample struct{ x, y float64 }

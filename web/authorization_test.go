@@ -47,8 +47,10 @@ func requirementsAZ(t *testing.T) {
 		}
 		address, a := s.ask("CB", url.Values{"response_type": {"bad"}})
 		wantRedirectError(t, s, address, a, "unsupported_response_type")
-		_, a = s.ask("CB", url.Values{"redirect_uri": nil})
+		_, a = s.ask("CB", url.Values{"redirect_uri": nil, "scope": {"read"}})
 		wantSignIn(t, s, a) // exactly one is registered
+		_, a = s.ask("CB", url.Values{"redirect_uri": nil, "scope": {"read openid"}})
+		wantPage(t, a) // OpenID Connect Core §3.1.2.1
 	})
 
 	all.rule(t, "AZ-03 redirect URIs are compared character by character", func(t *testing.T, s *site) {

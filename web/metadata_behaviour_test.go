@@ -116,7 +116,7 @@ func behaviourRules(t *testing.T) {
 				if err != nil {
 					return false
 				}
-				form, headers := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "token": {"x"}, "client_id": {id}, "response_type": {"code"}, "scope": {"openid"}, "code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"}}, []string{}
+				form, headers := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "token": {"x"}, "client_id": {id}, "response_type": {"code"}, "redirect_uri": {"https://meta.test/cb"}, "scope": {"openid"}, "code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"}}, []string{}
 				switch method {
 				case "client_secret_basic":
 					headers = []string{"Authorization", basic(id, secret)}

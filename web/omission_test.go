@@ -90,7 +90,7 @@ func requirementsOmission(t *testing.T) {
 			address.RawQuery = q.Encode()
 			a := b.get(address.String())
 			switch {
-			case !q.Has("client_id"):
+			case !q.Has("client_id"), !q.Has("redirect_uri") && strings.Contains(q.Get("scope"), "openid"):
 				wantPage(t, a)
 			case !q.Has("response_type"), !q.Has("code_challenge"), !q.Has("code_challenge_method"):
 				wantRedirectError(t, s, address.String(), a, "invalid_request")

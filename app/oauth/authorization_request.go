@@ -87,7 +87,7 @@ func provenClient(q url.Values, find func(id string) (*Client, error)) (*Client,
 	if err != nil {
 		return nil, "", ofClient(client, err)
 	}
-	redirectURI, err := client.redirectURI(requested)
+	redirectURI, err := client.redirectURI(requested, slices.Contains(strings.Fields(q.Get("scope")), "openid"))
 	if err != nil {
 		return nil, "", ofClient(client, err)
 	}

@@ -144,10 +144,13 @@ func loopbackParts(s string) (host, rest string, ok bool) {
 	return "", "", false
 }
 
-// redirectURI gives the proven redirect URI of an authorization request. An absent one is accepted when exactly one
-// is registered: RFC 6749 §3.1.2.3.
-func (c *Client) redirectURI(requested string) (string, error) {
+// redirectURI gives the proven redirect URI of an authorization request. An absent one is accepted when exactly one is registered,
+// RFC 6749 §3.1.2.3, but not with the scope openid: OpenID Connect Core §3.1.2.1.
+func (c *Client) redirectURI(requested string, openID bool) (string, error) {
 	if requested == "" {
+		if openID {
+			return "", because(RuleRedirectURIMissing, &Error{Code: InvalidRequest, Err: ErrRedirectURI, Description: "The redirect_uri is missing, which a request with the scope openid needs."})
+		}
 		if len(c.RedirectURIs) == 1 {
 			return c.RedirectURIs[0], nil
 		}

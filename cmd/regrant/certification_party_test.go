@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"html"
@@ -26,6 +27,8 @@ type party struct {
 	redirectURI string
 	browser     *http.Client
 	told        chan url.Values // what came to its backchannel_logout_uri
+	tokenType   string          // of its access tokens; "": Bearer
+	decision    string          // of the person who is asked for consent; "": allow
 }
 
 // register makes a client.
@@ -104,7 +107,7 @@ func (p *party) agree(q url.Values, response *http.Response, err error) reply {
 		if strings.HasSuffix(response.Request.URL.Path, "/login") {
 			r.signIns++
 		}
-		response, err = fill(p.browser, response.Request.URL, r.page, "alice@example.com", realPassword)
+		response, err = fillAndDecide(p.browser, response.Request.URL, r.page, "alice@example.com", realPassword, cmp.Or(p.decision, "allow"))
 	}
 	p.t.Fatal("no end of pages")
 	return r
@@ -289,7 +292,7 @@ func (p *party) signIn(changes ...change) tokens {
 // check looks at a token response, OpenID Connect Core §3.1.3.3, and verifies its ID token.
 func (p *party) check(r reply, a answer) tokens {
 	p.t.Helper()
-	if a.status != http.StatusOK || !strings.EqualFold(a.text("token_type"), "Bearer") || a.text("access_token") == "" {
+	if a.status != http.StatusOK || !strings.EqualFold(a.text("token_type"), cmp.Or(p.tokenType, "Bearer")) || a.text("access_token") == "" {
 		p.t.Fatalf("no tokens: %d %v", a.status, a.body)
 	}
 	if seconds, ok := a.body["expires_in"].(float64); !ok || seconds < 1 {

@@ -136,6 +136,11 @@ func browse(issuer, client, email, password, scope string) (string, error) {
 
 // fill submits the form of a sign-in or consent page.
 func fill(browser *http.Client, page *url.URL, body, email, password string) (*http.Response, error) {
+	return fillAndDecide(browser, page, body, email, password, "allow")
+}
+
+// fillAndDecide does the same for somebody who may say no.
+func fillAndDecide(browser *http.Client, page *url.URL, body, email, password, decision string) (*http.Response, error) {
 	for _, form := range formStart.FindAllStringSubmatch(body, -1) {
 		fields := url.Values{}
 		for _, hidden := range hiddenField.FindAllStringSubmatch(form[2], -1) {
@@ -146,7 +151,7 @@ func fill(browser *http.Client, page *url.URL, body, email, password string) (*h
 			fields.Set("email", email)
 			fields.Set("password", password)
 		case strings.HasSuffix(form[1], "/consent"):
-			fields.Set("decision", "allow")
+			fields.Set("decision", decision)
 			for _, scope := range scopeField.FindAllStringSubmatch(form[2], -1) {
 				fields.Add("scope", scope[1])
 			}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -41,6 +42,20 @@ func (s *certified) registerFAPI() *fapiClient {
 	c.party = s.register("private_key_jwt", "--jwks", file, "--auth-signing-alg", "ES256", "--require-par", "--dpop", "--no-rotation", "--id-token-alg", "ES256")
 	c.tokenType = "DPoP"
 	return c
+}
+
+// of is the client in another test.
+func (c *fapiClient) of(t *testing.T) *fapiClient {
+	t.Helper()
+	other := *c
+	other.party = c.party.of(t)
+	other.learnNonce()
+	return &other
+}
+
+// after goes on with the module once so much time has passed.
+func (c *fapiClient) after(d time.Duration, run func(*fapiClient)) {
+	c.party.after(d, func(p *party) { run(c.of(p.t)) })
 }
 
 // claims are those of a JWT; a module changes them.
@@ -115,6 +130,7 @@ func (c *fapiClient) proofClaims(method, path, token string, changes ...func(cla
 // learnNonce asks without a nonce and gets one, RFC 9449 §8.
 func (c *fapiClient) learnNonce() {
 	c.t.Helper()
+	c.nonce = ""
 	a := c.ask(c.codeForm("none"))
 	if c.nonce = a.header.Get("DPoP-Nonce"); a.status != http.StatusBadRequest || a.text("error") != "use_dpop_nonce" || c.nonce == "" {
 		c.t.Fatalf("no nonce: %d %v", a.status, a.body)

@@ -16,23 +16,15 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// TestCertificationFAPI is the plan fapi2-security-profile-final-test-plan with plain_fapi, private_key_jwt, dpop, openid_connect and
-// unsigned requests. Its modules of other countries' profiles and of signed requests do not belong to it.
-func TestCertificationFAPI(t *testing.T) {
+// testFAPI is that plan with plain_fapi, private_key_jwt, dpop, openid_connect and unsigned requests. Its modules of other countries'
+// profiles, of signed requests and of grant management do not belong to it.
+func (s *certified) testFAPI(t *testing.T) {
 	t.Parallel()
-	s := newCertified(t)
 	first, second := s.registerFAPI(), s.registerFAPI()
 	for name, run := range fapiModules {
 		t.Run("fapi2-security-profile-final-"+name, func(t *testing.T) {
 			t.Parallel()
-			c, other := *first, *second
-			one, two := *first.party, *second.party
-			one.t, one.browser = t, s.browser(t, s.signedIn)
-			two.t, two.browser = t, s.browser(t, s.signedIn)
-			c.party, other.party = &one, &two
-			c.learnNonce()
-			other.learnNonce()
-			run(&c, &other)
+			run(first.of(t), second.of(t))
 		})
 	}
 }
@@ -162,8 +154,7 @@ var fapiModules = map[string]func(c, other *fapiClient){
 	},
 	"attempt-to-use-expired-auth-code": func(c, _ *fapiClient) {
 		code := c.agreed().code(c.party)
-		time.Sleep(61 * time.Second)
-		c.ask(c.codeForm(code)).refused(c.party, "invalid_grant")
+		c.after(61*time.Second, func(c *fapiClient) { c.ask(c.codeForm(code)).refused(c.party, "invalid_grant") })
 	},
 
 	"ensure-signed-client-assertion-with-rs256-fails": func(c, _ *fapiClient) {
@@ -217,8 +208,8 @@ var fapiModules = map[string]func(c, other *fapiClient){
 	},
 	"par-attempt-to-use-expired-request_uri": func(c, _ *fapiClient) {
 		q, a := c.push("")
-		time.Sleep(time.Duration(a.body["expires_in"].(float64)+1) * time.Second)
-		c.visit(q, a.text("request_uri")).stopped(c.party, "expired")
+		lifetime := time.Duration(a.body["expires_in"].(float64)+1) * time.Second
+		c.after(lifetime, func(c *fapiClient) { c.visit(q, a.text("request_uri")).stopped(c.party, "expired") })
 	},
 	"par-ensure-jwt-client-assertion-with-iat-nbf-8-seconds-in-the-future-is-accepted": func(c, _ *fapiClient) {
 		now := time.Now().Unix()

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 )
@@ -28,6 +29,9 @@ type certified struct {
 	signedIn []*http.Cookie // of a browser in which Alice has signed in
 	receiver string         // where clients are told that a session has ended: receiver/NAME
 	told     sync.Map       // NAME → chan url.Values
+
+	mu      sync.Mutex
+	waiting []waiting
 }
 
 // module is a test of one of the foundation's plans, by the name that it has there.
@@ -36,31 +40,62 @@ type module struct {
 	run  func(*party)
 }
 
+// waiting is the rest of a module that waits for something to expire. All of them wait together, when the others are done.
+type waiting struct {
+	name  string
+	until time.Time
+	run   func(*testing.T)
+}
+
 // TestCertification puts to the server what the plans of the OpenID Foundation's suite put to it. assets/docs says how to run the suite itself.
 func TestCertification(t *testing.T) {
 	t.Parallel()
 	s := newCertified(t)
-	for plan, modules := range map[string][]module{
-		"oidcc-config-certification-test-plan":                          configModules,
-		"oidcc-basic-certification-test-plan":                           basicModules,
-		"oidcc-formpost-basic-certification-test-plan":                  basicModules,
-		"oidcc-rp-initiated-logout-certification-test-plan":             logoutModules,
-		"oidcc-backchannel-rp-initiated-logout-certification-test-plan": backchannelModules,
-	} {
-		t.Run(plan, func(t *testing.T) {
-			t.Parallel()
-			first, second := s.registerForPlan(plan), s.registerForPlan(plan)
-			for _, m := range modules {
-				t.Run(m.name, func(t *testing.T) {
-					t.Parallel()
-					p, other := *first, *second
-					p.t, p.browser, p.second = t, s.browser(t, s.signedIn), &other
-					other.t = t
-					m.run(&p)
-				})
-			}
+	t.Run("plans", func(t *testing.T) {
+		for plan, modules := range map[string][]module{
+			"oidcc-config-certification-test-plan":                          configModules,
+			"oidcc-basic-certification-test-plan":                           basicModules,
+			"oidcc-formpost-basic-certification-test-plan":                  basicModules,
+			"oidcc-rp-initiated-logout-certification-test-plan":             logoutModules,
+			"oidcc-backchannel-rp-initiated-logout-certification-test-plan": backchannelModules,
+		} {
+			t.Run(plan, func(t *testing.T) {
+				t.Parallel()
+				first, second := s.registerForPlan(plan), s.registerForPlan(plan)
+				for _, m := range modules {
+					t.Run(m.name, func(t *testing.T) {
+						t.Parallel()
+						p := first.of(t)
+						p.second = second.of(t)
+						m.run(p)
+					})
+				}
+			})
+		}
+		t.Run("fapi2-security-profile-final-test-plan", s.testFAPI)
+	})
+	slices.SortFunc(s.waiting, func(a, b waiting) int { return a.until.Compare(b.until) })
+	for _, w := range s.waiting {
+		t.Run(w.name, func(t *testing.T) {
+			time.Sleep(time.Until(w.until))
+			w.run(t)
 		})
 	}
+}
+
+// of is the party in another test, with a browser of its own in which the person has signed in.
+func (p *party) of(t *testing.T) *party {
+	t.Helper()
+	other := *p
+	other.t, other.browser = t, p.certified.browser(t, p.signedIn)
+	return &other
+}
+
+// after goes on with the module once so much time has passed.
+func (p *party) after(d time.Duration, run func(*party)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = append(p.waiting, waiting{strings.Replace(p.t.Name(), "TestCertification/plans", "later", 1), time.Now().Add(d), func(t *testing.T) { run(p.of(t)) }})
 }
 
 // registerForPlan makes a client as an operator would for the suite, which knows PKCE in one module only.

@@ -12,6 +12,10 @@ tool := CGO_ENABLED=0 go tool -modfile=.tools/go.mod
 # SQLite is C turned into Go and guards itself. Watched too, it takes four times as long and tells nothing of our code.
 unwatched := -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 
+# The tests that take longest begin first: what begins last should not keep one processor waiting for the other.
+longest := ./web ./cmd/regrant ./app/oauth
+longest_watched := ./cmd/regrant ./web ./db
+
 .DEFAULT_GOAL := help
 .PHONY: help run build generate test check fresh lint race vulnerabilities bench faults soak fuzz
 
@@ -31,7 +35,7 @@ generate: ## write the generated files anew: SQL (sqlc), pages (templ), lists (g
 
 test: ## run all tests; those that need a browser skip where chromium is missing
 	@command -v chromium chromium-browser google-chrome >/dev/null || echo "chromium is not installed: the tests that need a browser will skip"
-	CGO_ENABLED=0 go test -timeout 20m ./...
+	CGO_ENABLED=0 go test -timeout 20m $(longest) ./...
 
 check: fresh lint race vulnerabilities ## what must be green before a commit: fresh, lint, race, vulnerabilities
 
@@ -50,7 +54,7 @@ lint: ## gofmt, templ fmt, go vet, staticcheck
 
 race: ## run the tests with the race detector and reduced counts; needs gcc
 	@if command -v gcc >/dev/null; then \
-		echo "go test -race -short ./..." && CGO_ENABLED=1 go test -timeout 20m -race $(unwatched) -short ./...; \
+		echo "go test -race -short ./..." && CGO_ENABLED=1 go test -timeout 20m -race $(unwatched) -short $(longest_watched) ./...; \
 	elif [ "$$CI" = true ]; then echo "the race detector needs gcc" >&2; exit 1; \
 	else echo "skipped: the race detector needs gcc"; fi
 

@@ -95,8 +95,10 @@ func loadDocs() (*docs, error) {
 
 // docsFiles are what the documentation offers to take away, and of what kind each is.
 var docsFiles = map[string]string{
-	"grafana-dashboard.json": "application/json",
-	"alerts.yml":             "application/yaml",
+	"grafana-dashboard.json":  "application/json",
+	"alerts.yml":              "application/yaml",
+	"certification-oidc.json": "application/json",
+	"certification-fapi.json": "application/json",
 }
 
 func headingText(heading ast.Node, source []byte) string {

@@ -39,7 +39,7 @@ func (s *certified) registerFAPI() *fapiClient {
 	if err := os.WriteFile(file, keys, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	c.party = s.register("private_key_jwt", "--jwks", file, "--auth-signing-alg", "ES256", "--require-par", "--dpop", "--no-rotation", "--id-token-alg", "ES256")
+	c.party = s.registerAt("https://rp.example/fapi", "private_key_jwt", "--jwks", file, "--auth-signing-alg", "ES256", "--require-par", "--dpop", "--no-rotation", "--id-token-alg", "ES256")
 	c.tokenType = "DPoP"
 	return c
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"golang.org/x/oauth2"
 )
 
 const signedOutURI = "https://rp.example/signed-out"
@@ -171,7 +172,8 @@ func (p *party) agreesToSignOut(q url.Values) {
 
 func (p *party) isSignedOut() {
 	p.t.Helper()
-	p.authorize(with("prompt", "none")).refused(p, "login_required")
+	challenge := oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier())
+	p.authorize(with("prompt", "none"), with("code_challenge", challenge), with("code_challenge_method", "S256")).refused(p, "login_required")
 }
 
 // checkLogoutToken verifies what the client was posted, OpenID Connect Back-Channel Logout §2.4 to §2.6.

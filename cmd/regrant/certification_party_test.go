@@ -31,10 +31,15 @@ type party struct {
 	decision    string          // of the person who is asked for consent; "": allow
 }
 
-// register makes a client.
+// register makes a client whose redirect URI has a query, as the suite's second client has.
 func (s *certified) register(method string, flags ...string) *party {
 	s.t.Helper()
-	p := &party{certified: s, method: method, redirectURI: "https://rp.example/callback?id=" + rand.Text()}
+	return s.registerAt("https://rp.example/callback?id="+rand.Text(), method, flags...)
+}
+
+func (s *certified) registerAt(redirectURI, method string, flags ...string) *party {
+	s.t.Helper()
+	p := &party{certified: s, method: method, redirectURI: redirectURI}
 	p.id, p.secret = s.client(p.redirectURI, append(flags, "--auth-method", method, "--scope", certifiedScope, "--access-token-lifetime", "5m",
 		"--post-logout-redirect-uri", signedOutURI)...)
 	return p

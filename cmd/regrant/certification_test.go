@@ -24,11 +24,12 @@ import (
 // certified is the binary as the OpenID Foundation's conformance suite meets it: over HTTPS, with clients that an operator made for it.
 type certified struct {
 	*realServer
-	metadata map[string]any
-	provider *oidc.Provider
-	signedIn []*http.Cookie // of a browser in which Alice has signed in
-	receiver string         // where clients are told that a session has ended: receiver/NAME
-	told     sync.Map       // NAME → chan url.Values
+	certificate string // its file
+	metadata    map[string]any
+	provider    *oidc.Provider
+	signedIn    []*http.Cookie // of a browser in which Alice has signed in
+	receiver    string         // where clients are told that a session has ended: receiver/NAME
+	told        sync.Map       // NAME → chan url.Values
 
 	mu      sync.Mutex
 	waiting []waiting
@@ -122,7 +123,7 @@ func newCertified(t *testing.T) *certified {
 	if err := makeCertificate(dir+"/cert.pem", dir+"/key.pem", 1); err != nil {
 		t.Fatal(err)
 	}
-	s := &certified{}
+	s := &certified{certificate: dir + "/cert.pem"}
 	s.receiver = s.receive(t, dir)
 	s.realServer = startRealServer(t, &realServer{
 		flags: []string{"--tls-cert", dir + "/cert.pem", "--tls-key", dir + "/key.pem", "--outbound-allow", "127.0.0.0/8"},

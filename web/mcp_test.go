@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -137,6 +138,63 @@ func requirementsMCP(t *testing.T) {
 		if written(t, s) == before {
 			t.Error("the measure sees no writes at all")
 		}
+	})
+
+	alone(t, "MCP-09 eight processes that share one stored token are signed in after an hour, until a thief comes", func(t *testing.T, s *site) {
+		multiProcess(s)
+		stored := begin(s, nil).text(t, "refresh_token") // in their file
+		history := []string{stored}                      // of the file
+		refresh := func(rt string) answer {
+			return token(s, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {rt}})
+		}
+		save := func(rt string) {
+			if rt != stored {
+				stored, history = rt, append(history, rt)
+			}
+		}
+		random := rand.New(rand.NewPCG(8, 60))
+		known := [8]int{} // the generation that each process read last
+		stale, lost, refused := 0, 0, 0
+		const step = 15 * time.Second
+		for range time.Hour / step {
+			s.pass(step)
+			process := &known[random.IntN(len(known))]
+			if newest := len(history) - 1; random.IntN(2) == 0 || newest-*process > 8 { // it reads the file, or still has what it read within the preset's bounds
+				*process = newest
+			}
+			rt := history[*process]
+			if rt != stored {
+				stale++
+			}
+			a := refresh(rt)
+			if a.status == http.StatusOK && random.IntN(5) == 0 { // the response is lost, and asked for again within the grace
+				lost++
+				s.pass(time.Duration(random.IntN(5)) * time.Second)
+				again := refresh(rt)
+				wantOK(t, again)
+				if again.text(t, "refresh_token") != a.text(t, "refresh_token") {
+					t.Fatal("two successors")
+				}
+			}
+			if a.status != http.StatusOK { // too late: it reads the file, and goes on with what the others have
+				wantError(t, a, "invalid_grant")
+				refused++
+				a = refresh(stored)
+			}
+			wantOK(t, a)
+			save(a.text(t, "refresh_token"))
+			*process = len(history) - 1
+		}
+		if len(history) < 150 || stale < 40 || lost < 20 || refused < 10 {
+			t.Errorf("%d rotations, %d stale, %d lost, %d refused: this proves little", len(history), stale, lost, refused)
+		}
+		s.pass(2 * time.Minute)                                         // nothing is within the grace any more
+		wantError(t, refresh(history[len(history)-4]), "invalid_grant") // a thief with what an honest process might have, too: refused
+		a := refresh(stored)
+		wantOK(t, a)
+		save(a.text(t, "refresh_token"))
+		wantError(t, refresh(history[len(history)-50]), "invalid_grant") // one with what nobody has any more: caught
+		wantError(t, refresh(stored), "invalid_grant")
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,8 +41,10 @@ func (s *certified) register(method string, flags ...string) *party {
 func (s *certified) registerAt(redirectURI, method string, flags ...string) *party {
 	s.t.Helper()
 	p := &party{certified: s, method: method, redirectURI: redirectURI}
-	p.id, p.secret = s.client(p.redirectURI, append(flags, "--auth-method", method, "--scope", certifiedScope, "--access-token-lifetime", "5m",
-		"--post-logout-redirect-uri", signedOutURI)...)
+	if !slices.Contains(flags, "--scope") {
+		flags = append(flags, "--scope", certifiedScope)
+	}
+	p.id, p.secret = s.client(p.redirectURI, append(flags, "--auth-method", method, "--access-token-lifetime", "5m", "--post-logout-redirect-uri", signedOutURI)...)
 	return p
 }
 

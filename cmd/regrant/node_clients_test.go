@@ -38,6 +38,9 @@ type nodeResult struct {
 	Email        string
 	AccessTokens int    `json:"access_tokens"`
 	SignedOut    string `json:"signed_out"`
+	Resource     string
+	Scope        string
+	ClientID     string `json:"client_id"`
 }
 
 // needNode makes sure of Node and of the libraries, as package-lock.json names them.
@@ -56,6 +59,11 @@ func needNode(t *testing.T) {
 		missing("Node 20 is not installed")
 	}
 	libraries.once.Do(func() {
+		wanted, err1 := os.Stat("testdata/node/package-lock.json")
+		there, err2 := os.Stat("testdata/node/node_modules/.package-lock.json")
+		if err1 == nil && err2 == nil && there.ModTime().After(wanted.ModTime()) {
+			return
+		}
 		install := exec.Command("npm", "ci")
 		install.Dir = "testdata/node"
 		if out, err := install.CombinedOutput(); err != nil {

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+)
+
+// mcpServer is a small MCP server (specification 2025-11-25, Streamable HTTP) that wants access tokens of Regrant and takes each for one call
+// of a tool, so that its clients have to refresh all the time.
+type mcpServer struct {
+	*certified
+	address  string // of its endpoint, which is the resource
+	verifier *oidc.IDTokenVerifier
+
+	mu    sync.Mutex
+	spent map[string]bool
+}
+
+// serveMCP starts one, and registers it as an API.
+func (s *certified) serveMCP() *mcpServer {
+	s.t.Helper()
+	m := &mcpServer{certified: s, spent: map[string]bool{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/oauth-protected-resource/mcp", m.metadata9728)
+	mux.HandleFunc("POST /mcp", m.call)
+	mux.HandleFunc("/mcp", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) })
+	server := httptest.NewUnstartedServer(mux)
+	cert, err := tls.LoadX509KeyPair(s.certificate, strings.Replace(s.certificate, "cert", "key", 1))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	server.StartTLS()
+	s.t.Cleanup(server.Close)
+	m.address = strings.Replace(server.URL, "127.0.0.1", "localhost", 1) + "/mcp"
+	s.regrant("", "api", "create", "--uri", m.address, "--name", "Tools", "--scope", "tools")
+	keys := oidc.NewRemoteKeySet(s.trusting(s.t.Context()), s.metadata["jwks_uri"].(string))
+	m.verifier = oidc.NewVerifier(s.issuer, keys, &oidc.Config{ClientID: m.address, SupportedSigningAlgs: []string{"ES256", "RS256"}})
+	return m
+}
+
+// metadata9728 is the metadata of a protected resource, RFC 9728 §3.
+func (m *mcpServer) metadata9728(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(map[string]any{"resource": m.address, "authorization_servers": []string{m.issuer}, "scopes_supported": []string{"tools"}})
+}
+
+// call is one JSON-RPC message.
+func (m *mcpServer) call(w http.ResponseWriter, r *http.Request) {
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	body, err := io.ReadAll(r.Body)
+	var message struct {
+		ID     any
+		Method string
+		Params struct{ ProtocolVersion string }
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &message)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	access, err := m.verifier.Verify(m.trusting(r.Context()), token)
+	var claims struct{ Scope string }
+	if err == nil {
+		err = access.Claims(&claims)
+	}
+	m.mu.Lock()
+	spent := m.spent[token]
+	m.spent[token] = message.Method == "tools/call"
+	m.mu.Unlock()
+	if err != nil || spent || !slices.Contains(strings.Fields(claims.Scope), "tools") {
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token", scope="tools", resource_metadata="`+strings.Replace(m.address, "/mcp", "/.well-known/oauth-protected-resource/mcp", 1)+`"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	var result any
+	switch message.Method {
+	case "initialize":
+		result = map[string]any{"protocolVersion": message.Params.ProtocolVersion, "capabilities": map[string]any{"tools": map[string]any{}}, "serverInfo": map[string]any{"name": "tools", "version": "1"}}
+	case "tools/call":
+		result = map[string]any{"content": []any{map[string]any{"type": "text", "text": access.Subject}}}
+	default: // a notification
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(map[string]any{"jsonrpc": "2.0", "id": message.ID, "result": result})
+}
+
+// TestTheMCPClientStaysSignedIn is the SDK's own client: it finds the server by the metadata of the resource, and refreshes whenever a
+// token is refused.
+func TestTheMCPClientStaysSignedIn(t *testing.T) {
+	t.Parallel()
+	needNode(t)
+	s := newCertified(t)
+	m := s.serveMCP()
+	c := &nodeClient{s.registerAt("http://localhost:3118/callback", "none", "--policy", "multi-process", "--scope", "openid tools offline_access"), "mcp.mjs", map[string]any{"server": m.address}}
+	c.t, c.browser = t, s.browser(t, s.signedIn)
+	c.redirectURI = "http://localhost:41234/callback" // RFC 8252 §7.3: any port
+
+	done := c.run()
+
+	if done.AccessTokens != 10 || done.Email == "" || done.Resource != m.address {
+		t.Errorf("%+v", done)
+	}
+}

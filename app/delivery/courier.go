@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,7 +31,12 @@ type Courier struct {
 	slots chan struct{}
 	mu    sync.Mutex
 	busy  map[string]bool // addresses that are being called
+
+	taken, failed atomic.Int64
 }
+
+// Attempts says how many attempts were taken, and how many failed, since the start.
+func (c *Courier) Attempts() (taken, failed int64) { return c.taken.Load(), c.failed.Load() }
 
 // New gives the courier of a server.
 func New(store Store, make_ Make, send Send, now func() time.Time, alarm func(message string, args ...any)) *Courier {
@@ -126,6 +132,9 @@ func (c *Courier) call(ctx context.Context, url string) error {
 			return err
 		}
 		why := c.try(ctx, d)
+		if why == nil {
+			c.taken.Add(1)
+		}
 		if why == nil || errors.Is(why, ErrMoot) {
 			// A server that stops writes this down still, so that it is not sent twice.
 			if err := c.store.Delivered(context.WithoutCancel(ctx), d.ID); err != nil {
@@ -136,6 +145,7 @@ func (c *Courier) call(ctx context.Context, url string) error {
 		if ctx.Err() != nil {
 			return nil // the server stops: nothing was found out
 		}
+		c.failed.Add(1)
 		if err := c.store.DeliveryFailed(ctx, d.ID, why.Error(), c.now()); err != nil {
 			return err
 		}

@@ -86,6 +86,11 @@ var backchannelModules = []module{
 		select {
 		case form := <-p.told:
 			p.checkLogoutToken(form, got)
+			for deadline := time.Now().Add(10 * time.Second); scraped(p.t, p.ops).value("delivery_attempts_total result=taken") != 1; time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					p.t.Fatal("the metrics do not count it")
+				}
+			}
 		case <-time.After(10 * time.Second):
 			p.t.Fatal("nobody told the client")
 		}

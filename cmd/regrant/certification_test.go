@@ -25,6 +25,7 @@ import (
 type certified struct {
 	*realServer
 	certificate string // its file
+	ops         string // where it tells its metrics
 	metadata    map[string]any
 	provider    *oidc.Provider
 	signedIn    []*http.Cookie // of a browser in which Alice has signed in
@@ -125,8 +126,9 @@ func newCertified(t *testing.T) *certified {
 	}
 	s := &certified{certificate: dir + "/cert.pem"}
 	s.receiver = s.receive(t, dir)
+	s.ops = freeAddress(t)
 	s.realServer = startRealServer(t, &realServer{
-		flags: []string{"--tls-cert", dir + "/cert.pem", "--tls-key", dir + "/key.pem", "--outbound-allow", "127.0.0.0/8"},
+		flags: []string{"--ops-listen", s.ops, "--tls-cert", dir + "/cert.pem", "--tls-key", dir + "/key.pem", "--outbound-allow", "127.0.0.0/8"},
 		env:   []string{"SSL_CERT_FILE=" + dir + "/cert.pem"},
 	})
 	s.metadata = s.document(t, "/.well-known/openid-configuration")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"regrant/app/backup"
+	"regrant/app/delivery"
 	"regrant/app/meter"
 	"regrant/app/oauth"
 	"regrant/db"
@@ -49,6 +51,9 @@ var (
 
 	metricActiveGrants = gauge("active_grants", "Sign-ins of applications that are neither over nor revoked, counted up to "+strconv.Itoa(countedUpTo)+".")
 	metricSessions     = gauge("browser_sessions", "Browsers that are signed in, counted up to "+strconv.Itoa(countedUpTo)+".")
+
+	metricDeliveries = counter("delivery_attempts_total", "Attempts to tell an application something, at an address that it registered.", "result")
+	metricGivenUp    = gauge("deliveries_given_up", "What applications did not take for a day and admins have not seen to yet, counted up to 10000.")
 
 	metricBackupAt      = gauge("backup_last_success_timestamp_seconds", "Of when the state is that the last backup holds; absent where there is none.")
 	metricBackupTook    = gauge("backup_last_duration_seconds", "Time that the last backup took, its verification included.")
@@ -106,6 +111,7 @@ type watched struct {
 	web         *web.Counters
 	engine      *oauth.Tally
 	store       *db.DB
+	courier     *delivery.Courier
 	crowd       *crowd
 	certificate *certificate // nil: no TLS
 	now         func() time.Time
@@ -126,6 +132,9 @@ func (w *watched) Collect(ch chan<- prometheus.Metric) {
 	w.collectRequests(r)
 	w.collectGrants(r)
 	w.collectStore(r)
+	taken, failed := w.courier.Attempts()
+	r.number(metricDeliveries, float64(taken), "taken")
+	r.number(metricDeliveries, float64(failed), "failed")
 	w.collectSeen(r)
 	if w.certificate != nil {
 		r.number(metricCertificate, float64(w.certificate.current.Load().Leaf.NotAfter.Unix()))
@@ -190,6 +199,7 @@ type seen struct {
 	grants, sessions int64
 	backups          backup.Record
 	overdue          bool // a backup should have been made
+	givenUp          int  // deliveries
 }
 
 // collectSeen tells what is signed in and backed up. Where it cannot be read it is left out: no number is better than a wrong one.
@@ -205,6 +215,7 @@ func (w *watched) collectSeen(r report) {
 	}
 	r.number(metricActiveGrants, float64(w.seen.grants))
 	r.number(metricSessions, float64(w.seen.sessions))
+	r.number(metricGivenUp, float64(w.seen.givenUp))
 	r.number(metricBackupOverdue, oneIf(w.seen.overdue))
 	r.number(metricBackupFailed, oneIf(w.seen.backups.Failed != nil))
 	if last := w.seen.backups.Last; last != nil {
@@ -223,6 +234,13 @@ func (w *watched) look(now time.Time) (s seen, err error) {
 	}
 	if s.backups, err = w.store.BackupRecord(ctx); err != nil {
 		return s, err
+	}
+	dead, err := w.store.DeadDeliveries(ctx, math.MaxInt32)
+	if err != nil {
+		return s, err
+	}
+	for _, d := range dead {
+		s.givenUp += d.N
 	}
 	since, err := w.store.FirstEvent(ctx)
 	s.overdue = !w.backups.Elsewhere && s.backups.Overdue(w.backups.Schedule.Every, since, now)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +62,28 @@ func (s scrape) value(what string) (sum float64) {
 		}
 	}
 	return sum
+}
+
+func TestMetricsTellOfWhatWasGivenUp(t *testing.T) {
+	t.Parallel()
+	ops := freeAddress(t)
+	s := newRealServer(t, "--ops-listen", ops)
+	q, err := sql.Open("sqlite", "file:"+s.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		_, err := q.Exec("INSERT INTO deliveries (id, kind, client_id, person_id, url, body, attempts, next_at, last_error, created_at, expires_at, dead_at) VALUES (?, 'logout', ?, '', 'https://app.example/out', x'7b7d', 9, 1, 'no answer', 1, 2, ?)",
+			i, "client-"+strconv.Itoa(i%2), time.Now().UnixMicro())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	q.Close()
+
+	if got := scraped(t, ops).value("deliveries_given_up"); got != 3 {
+		t.Errorf("%v were given up, not 3", got)
+	}
 }
 
 // TestMetricsTellWhatHappened drives a real server and compares what it tells Prometheus with what was done (WEB-64).

@@ -120,18 +120,19 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
+	courier := delivery.New(store, site.MakeDelivery, poster(calls), now, log.Warn)
 	r := &running{
 		log: log, server: newHTTPServer(site, log), certificate: s.certificate, listeners: listeners, engine: engine, storeFailed: store.Failed(),
 		post:    func(ctx context.Context) { post.Run(ctx, site) },
 		backups: func(ctx context.Context) { keepBackups(ctx, s.backups, store, log) },
-		courier: delivery.New(store, site.MakeDelivery, poster(calls), now, log.Warn).Run,
+		courier: courier.Run,
 	}
 	if s.certificate != nil {
 		r.server.TLSConfig = s.certificate.config()
 	}
 	if listeners.ops != nil {
 		r.ops = newOpsServer(&watched{
-			web: site.Counters(), engine: engine.Tally(), store: store, crowd: listeners.crowd, certificate: s.certificate, now: now,
+			web: site.Counters(), engine: engine.Tally(), store: store, courier: courier, crowd: listeners.crowd, certificate: s.certificate, now: now,
 			backups: web.Backups{Schedule: s.backups, Elsewhere: c.BackupElsewhere},
 		}, log)
 	}

@@ -5,7 +5,7 @@ DURATION ?= 1h
 FUZZTIME ?= 1m
 
 # The tests that inject faults, by their names.
-FAULTS ?= F[0-9]+_|SeededDefects|FiftyUses|OfTwoUses|WhatARefreshMakes|WEB65|RequirementsOfServing|AnUpgradeThatIsKilled|ABackupUnderLoad|AReadThatNeverEnds|Litestream
+FAULTS ?= F[0-9]+_|SeededDefects|FiftyUses|OfTwoUses|WhatARefreshMakes|WEB65|RequirementsOfServing|AnUpgradeThatIsKilled|ABackupUnderLoad|AReadThatNeverEnds|Litestream|OAuth2Proxy
 
 # Only the race detector needs C. What is compiled with it and without are two sets of packages, and vet would need the one that no
 # test uses.

@@ -105,7 +105,7 @@ func TestTheMCPClientStaysSignedIn(t *testing.T) {
 	needNode(t)
 	s := newCertified(t)
 	m := s.serveMCP()
-	c := &nodeClient{s.registerAt("http://localhost:3118/callback", "none", "--policy", "multi-process", "--scope", "openid tools offline_access"), "mcp.mjs", map[string]any{"server": m.address}}
+	c := node(s.registerAt("http://localhost:3118/callback", "none", "--policy", "multi-process", "--scope", "openid tools offline_access"), "mcp.mjs", map[string]any{"server": m.address})
 	c.t, c.browser = t, s.browser(t, s.signedIn)
 	c.redirectURI = "http://localhost:41234/callback" // RFC 8252 §7.3: any port
 

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -45,7 +46,7 @@ func (d *DB) IssueCode(ctx context.Context, requestID string, code *oauth.Author
 		n, err := tx.InsertCode(ctx, queries.InsertCodeParams{
 			Hash: code.Hash, ClientID: code.ClientID, PersonID: code.PersonID, SessionID: sessionID, RedirectURI: code.RedirectURI,
 			Scope: code.Scope.String(), Resources: strings.Join(code.Resources, " "), Nonce: code.Nonce, CodeChallenge: code.CodeChallenge,
-			AuthTime: micros(code.AuthTime), ACR: code.ACR, AMR: strings.Join(code.AMR, " "), IP: code.IP, UserAgent: code.UserAgent, DPOPKey: orNull(code.DPoPKey),
+			AuthTime: micros(code.AuthTime), ACR: code.ACR, AMR: strings.Join(code.AMR, " "), IP: code.IP, UserAgent: code.UserAgent, DPOPKey: orNull(code.DPoPKey), Claims: claimsText(code.Claims),
 			CreatedAt: createdAt, ExpiresAt: micros(code.ExpiresAt),
 		})
 		if err := oneRow(n, err, oauth.ErrConflict); err != nil {
@@ -54,7 +55,7 @@ func (d *DB) IssueCode(ctx context.Context, requestID string, code *oauth.Author
 		if consent != nil {
 			err := tx.PutConsent(ctx, queries.PutConsentParams{
 				PersonID: consent.PersonID, ClientID: consent.ClientID, Scope: consent.Scope.String(),
-				Resources: strings.Join(consent.Resources, " "), GivenAt: micros(consent.GivenAt),
+				Resources: strings.Join(consent.Resources, " "), Claims: orNull(strings.Join(consent.Claims, " ")), GivenAt: micros(consent.GivenAt),
 			})
 			if err != nil {
 				return err
@@ -87,11 +88,32 @@ func (d *DB) Code(ctx context.Context, hash []byte) (*oauth.AuthorizationCode, e
 			Scope: words(r.Scope), Resources: words(r.Resources), Nonce: r.Nonce, CodeChallenge: r.CodeChallenge,
 			Authentication: oauth.Authentication{AuthTime: instant(r.AuthTime), ACR: r.ACR, AMR: words(r.AMR)},
 			IP:             r.IP, UserAgent: r.UserAgent, CreatedAt: instant(r.CreatedAt), ExpiresAt: instant(r.ExpiresAt),
-			Tries: int(r.Tries), SpentAt: instantOrNil(r.SpentAt), DPoPKey: orEmpty(r.DPOPKey), GrantID: orEmpty(r.GrantID),
+			Tries: int(r.Tries), SpentAt: instantOrNil(r.SpentAt), DPoPKey: orEmpty(r.DPOPKey), Claims: claimsOf(r.Claims), GrantID: orEmpty(r.GrantID),
 		}
 		return err
 	})
 	return orNotFound(c, err)
+}
+
+// claimsText gives claims as they are stored.
+func claimsText(c oauth.Claims) *string {
+	if len(c.UserInfo)+len(c.IDToken) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic("db.claimsText: " + err.Error()) // unreachable: maps of strings
+	}
+	s := string(b)
+	return &s
+}
+
+// claimsOf reads them back. What cannot be read tells nothing.
+func claimsOf(s *string) (c oauth.Claims) {
+	if s != nil && json.Unmarshal([]byte(*s), &c) != nil {
+		return oauth.Claims{}
+	}
+	return c
 }
 
 // CountCodeTry implements [oauth.Store]. Every call counts, however many come at once.

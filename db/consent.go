@@ -23,7 +23,7 @@ func (d *DB) Consent(ctx context.Context, personID, clientID string) (*oauth.Con
 
 func consent(r queries.Consent) oauth.Consent {
 	return oauth.Consent{
-		PersonID: r.PersonID, ClientID: r.ClientID, Scope: words(r.Scope), Resources: words(r.Resources), GivenAt: instant(r.GivenAt),
+		PersonID: r.PersonID, ClientID: r.ClientID, Scope: words(r.Scope), Resources: words(r.Resources), Claims: words(orEmpty(r.Claims)), GivenAt: instant(r.GivenAt),
 	}
 }
 

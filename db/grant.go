@@ -106,7 +106,7 @@ func (tx *Tx) insertGrant(ctx context.Context, g *oauth.Grant, createdAt int64) 
 	p := queries.InsertGrantParams{
 		ID: g.ID, PersonID: g.PersonID, ClientID: g.ClientID, SessionID: g.SessionID, Scope: g.Scope.String(),
 		Resources: strings.Join(g.Resources, " "), AuthTime: micros(g.AuthTime), ACR: g.ACR, AMR: strings.Join(g.AMR, " "),
-		IP: g.IP, UserAgent: g.UserAgent, CreatedAt: createdAt, EndsAt: micros(g.EndsAt), UsedHour: hourOf(createdAt),
+		IP: g.IP, UserAgent: g.UserAgent, CreatedAt: createdAt, EndsAt: micros(g.EndsAt), UsedHour: hourOf(createdAt), Claims: claimsText(g.Claims),
 	}
 	if g.Offline {
 		p.OfflineAt = &createdAt
@@ -117,7 +117,7 @@ func (tx *Tx) insertGrant(ctx context.Context, g *oauth.Grant, createdAt int64) 
 func grantState(r queries.GrantState) *oauth.GrantState {
 	g := &oauth.GrantState{
 		Grant: oauth.Grant{
-			ID: r.ID, PersonID: r.PersonID, ClientID: r.ClientID, SessionID: r.SessionID, Scope: words(r.Scope), Resources: words(r.Resources),
+			ID: r.ID, PersonID: r.PersonID, ClientID: r.ClientID, SessionID: r.SessionID, Scope: words(r.Scope), Resources: words(r.Resources), Claims: claimsOf(r.Claims),
 			Authentication: oauth.Authentication{AuthTime: instant(r.AuthTime), ACR: r.ACR, AMR: words(r.AMR)},
 			IP:             r.IP, UserAgent: r.UserAgent, Offline: r.OfflineAt != nil, CreatedAt: instant(r.CreatedAt), EndsAt: instant(r.EndsAt),
 			RevokedAt: instantOrNil(r.RevokedAt), RevokedReason: oauth.RevokedReason(orEmpty(r.RevokedReason)),

@@ -12,8 +12,8 @@ import (
 var _ oauth.GrantChanger = (*DB)(nil)
 
 // NarrowGrant implements [oauth.GrantChanger].
-func (d *DB) NarrowGrant(ctx context.Context, g *oauth.GrantState, scope oauth.Scope, offline bool, event audit.Event) error {
-	p := queries.NarrowGrantParams{ID: g.ID, Version: g.Version, Scope: scope.String()}
+func (d *DB) NarrowGrant(ctx context.Context, g *oauth.GrantState, scope oauth.Scope, claims oauth.Claims, offline bool, event audit.Event) error {
+	p := queries.NarrowGrantParams{ID: g.ID, Version: g.Version, Scope: scope.String(), Claims: claimsText(claims)}
 	if offline {
 		p.OfflineAt = microsOrNull(&g.CreatedAt) // as the redemption wrote it
 	}

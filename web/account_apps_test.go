@@ -293,7 +293,7 @@ func TestAppsOfSomebodyWithHundredsOfSignInsAreBounded(t *testing.T) {
 	for i := range 70 {
 		// As the flow makes them, but 70 times.
 		s.exec(fmt.Sprintf(`INSERT INTO grants SELECT '%s-%02d', person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, 'device-%02d/1', offline_at,
-			created_at - %d, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id FROM grants WHERE id = '%s'`, id, i, i, i+1, id))
+			created_at - %d, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims FROM grants WHERE id = '%s'`, id, i, i, i+1, id))
 	}
 
 	a := alice.get("/account")

@@ -175,6 +175,9 @@ func grantFacts(t *view.Text, g *oneGrant) []view.RefusalFact {
 	if len(s.Resources) > 0 {
 		facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.resources"), Value: strings.Join(s.Resources, " ")})
 	}
+	if claims := s.Claims.Names(); len(claims) > 0 {
+		facts = append(facts, view.RefusalFact{Name: t.T("admin.grant.fact.claims"), Value: strings.Join(claims, ", ")})
+	}
 	session := t.T("admin.grant.fact.with_session")
 	if s.Offline {
 		session = t.T("admin.grant.fact.offline")

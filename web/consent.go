@@ -34,7 +34,12 @@ func (s *Server) consentPage(w http.ResponseWriter, r *http.Request, p *oauth.Pr
 		page.WithSession = false
 	}
 	page.Refresh = oauth.GetsRefreshToken(p.Client, p.Scope)
-	page.Groups = s.scopeGroups(page.Text, p.Scope)
+	page.Groups = s.scopeGroups(page.Text, p.Scope, p.Claims)
+	for i := range page.Groups {
+		for j, scope := range page.Groups[i].Scopes {
+			page.Groups[i].Scopes[j].Needed = scope.Claim && p.Request.Claims.Essential(scope.Name)
+		}
+	}
 	return page
 }
 
@@ -56,24 +61,24 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		s.showPage(w, r, http.StatusUnprocessableEntity, true, page)
 		return
 	}
-	allow := r.PostForm.Get("decision") == "allow"
-	progress, err := s.oauth.Decide(r.Context(), id, oauth.HashBrowser(s.browser(w, r)), who, allow, oauth.Scope(r.PostForm["scope"]), originOf(r))
+	var allowed *oauth.Allowed
+	if r.PostForm.Get("decision") == "allow" {
+		allowed = &oauth.Allowed{Scope: r.PostForm["scope"], Claims: r.PostForm["claim"]}
+	}
+	progress, err := s.oauth.Decide(r.Context(), id, oauth.HashBrowser(s.browser(w, r)), who, allowed, originOf(r))
 	s.goOn(w, r, progress, err)
 }
 
 // consentSubject is what a consent form is bound to.
 func consentSubject(p *oauth.Progress) string {
-	return strings.Join([]string{"consent", p.Request.ID, p.Owner.ID, p.Client.ID, p.Scope.String(), strings.Join(p.Request.Resources, " ")}, "\n")
+	return strings.Join([]string{"consent", p.Request.ID, p.Owner.ID, p.Client.ID, p.Scope.String(), strings.Join(p.Request.Resources, " "), strings.Join(p.Claims, " ")}, "\n")
 }
 
-// scopeGroups puts scopes into words, those of each API together.
-func (s *Server) scopeGroups(text *view.Text, scope oauth.Scope) []view.ScopeGroup {
+// scopeGroups puts scopes into words, those of each API together, and with the server's own the claims that are told by themselves.
+func (s *Server) scopeGroups(text *view.Text, scope oauth.Scope, claims []string) []view.ScopeGroup {
 	own := view.ScopeGroup{}
-	if scope.Has(oauth.ScopeOfflineAccess) {
-		scope = append(scope.Without(oauth.ScopeOfflineAccess), oauth.ScopeOfflineAccess) // for how long comes last
-	}
 	groups := []view.ScopeGroup{}
-	for _, token := range scope {
+	for _, token := range scope.Without(oauth.ScopeOfflineAccess) {
 		api := s.oauth.ScopeOwner(token)
 		if api == nil {
 			own.Scopes = append(own.Scopes, view.StandardScope(text, token))
@@ -89,6 +94,12 @@ func (s *Server) scopeGroups(text *view.Text, scope oauth.Scope) []view.ScopeGro
 			i = len(groups) - 1
 		}
 		groups[i].Scopes = append(groups[i].Scopes, view.Scope{Name: token})
+	}
+	for _, claim := range claims {
+		own.Scopes = append(own.Scopes, view.ClaimScope(text, claim))
+	}
+	if scope.Has(oauth.ScopeOfflineAccess) { // for how long comes last
+		own.Scopes = append(own.Scopes, view.StandardScope(text, oauth.ScopeOfflineAccess))
 	}
 	if len(own.Scopes) == 0 {
 		return groups

@@ -96,7 +96,7 @@ func requirementsMETA(t *testing.T) {
 				t.Errorf("%s is missing", member)
 			}
 		}
-		for member, want := range map[string]any{"request_uri_parameter_supported": false, "request_parameter_supported": false, "claims_parameter_supported": false, "authorization_response_iss_parameter_supported": true, "require_pushed_authorization_requests": false} {
+		for member, want := range map[string]any{"request_uri_parameter_supported": false, "request_parameter_supported": false, "claims_parameter_supported": true, "authorization_response_iss_parameter_supported": true, "require_pushed_authorization_requests": false} {
 			if m[member] != want {
 				t.Errorf("%s is %v, want %v", member, m[member], want)
 			}

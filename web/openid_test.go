@@ -163,19 +163,6 @@ func requirementsOI(t *testing.T) {
 		}
 	})
 
-	all.rule(t, "OI-12 the claims parameter is not supported: malformed ones are refused, others ignored", func(t *testing.T, s *site) {
-		for _, claims := range []string{"{", "x", "[]", `"x"`, "1", "null", `{"userinfo":1}`, `{"id_token":[]}`, `{} {}`} {
-			address, a := s.ask("CB", url.Values{"claims": {claims}})
-			wantRedirectError(t, s, address, a, "invalid_request")
-		}
-		for _, claims := range []string{"{}", `{"userinfo":{"name":{"essential":true}}}`, `{"id_token":{"auth_time":{"essential":true}},"userinfo":null}`} {
-			tokens := s.tokens("CB", url.Values{"claims": {claims}, "scope": {"openid"}})
-			if a := s.userinfo(tokens.text(t, "access_token")); a.json(t, "name") != nil { // no claim without its scope
-				t.Errorf("claims %s: %s", claims, a.body)
-			}
-		}
-	})
-
 	all.rule(t, "OI-14 OI-16 implicit and hybrid answers, other logins and unsigned ID tokens are not offered", func(t *testing.T, s *site) {
 		for _, kind := range []string{"id_token", "id_token token", "code id_token", "code token", "code id_token token"} {
 			address, a := s.ask("CB", url.Values{"response_type": {kind}})

@@ -37,6 +37,7 @@ func TestRequirements(t *testing.T) {
 	requirementsRI(t)
 	requirementsOI(t)
 	requirementsPrompt(t)
+	requirementsClaims(t)
 	requirementsDV(t)
 	requirementsLO(t)
 	requirementsBackchannel(t)

@@ -56,21 +56,24 @@ func (b *browser) walk(address, person string) *url.URL {
 		case strings.Contains(page.body, `name="password"`):
 			a = b.submit(page, b.issuer+"/login", url.Values{"email": {b.person[person].Email}, "password": {password}})
 		default:
-			a = b.submit(page, b.issuer+"/consent", url.Values{"decision": {"allow"}, "scope": ticked(page.body)})
+			a = b.submit(page, b.issuer+"/consent", url.Values{"decision": {"allow"}, "scope": ticked(page.body), "claim": tickedClaims(page.body)})
 		}
 	}
 	b.t.Fatal("walk: no end of pages")
 	return nil
 }
 
-var scopeField = regexp.MustCompile(`name="scope" value="([^"]+)"`)
+var scopeField, claimField = regexp.MustCompile(`name="scope" value="([^"]+)"`), regexp.MustCompile(`name="claim" value="([^"]+)"`)
 
-func ticked(body string) []string {
-	var scope []string
-	for _, m := range scopeField.FindAllStringSubmatch(body, -1) {
-		scope = append(scope, m[1])
+func ticked(body string) []string { return valuesOf(scopeField, body) }
+
+func tickedClaims(body string) []string { return valuesOf(claimField, body) }
+
+func valuesOf(field *regexp.Regexp, body string) (values []string) {
+	for _, m := range field.FindAllStringSubmatch(body, -1) {
+		values = append(values, m[1])
 	}
-	return scope
+	return values
 }
 
 // redeem exchanges the code in an authorization response.

@@ -169,7 +169,7 @@ func TestAnAuthorizationEndsForWhoMayNotUseTheClient(t *testing.T) { // T34
 	if err != nil || p.Step != oauth.StepNoAccess || p.Owner.ID != "ann" {
 		t.Fatalf("%+v %v", p, err)
 	}
-	if p, err := w.engine.Decide(ctx, p.Request.ID, []byte("b"), who, true, oauth.Scope{"read"}, device); err != nil || p.Step != oauth.StepNoAccess {
+	if p, err := w.engine.Decide(ctx, p.Request.ID, []byte("b"), who, &oauth.Allowed{Scope: oauth.Scope{"read"}}, device); err != nil || p.Step != oauth.StepNoAccess {
 		t.Errorf("allowing it gave %+v %v", p, err)
 	}
 

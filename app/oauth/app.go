@@ -123,6 +123,20 @@ func (a *App) Scope() Scope {
 	return scope
 }
 
+// Claims names what is told to the app about the person beyond what its scope tells, as [App.Scope].
+func (a *App) Claims() []string {
+	var names []string
+	scope := a.Scope()
+	for _, g := range a.Grants {
+		names = append(names, g.Claims.beyond(scope)...)
+	}
+	if len(a.Grants) == 0 && a.Consent != nil {
+		names = slices.DeleteFunc(slices.Clone(a.Consent.Claims), func(claim string) bool { return scope.Has(claimScope(claim)) })
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // OwnGrant gives a living grant of that person; [ErrNotFound] for somebody else's and for one that has ended.
 func (s *Server) OwnGrant(ctx context.Context, personID, grantID string) (*RefreshState, *Client, error) {
 	states, err := s.store.Grants(ctx, GrantFilter{ID: grantID, PersonID: personID})

@@ -5,6 +5,8 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"regrant/app/audit"
@@ -38,6 +40,7 @@ type Progress struct {
 	Client   *Client
 	Owner    *Owner    // for StepSecond, StepSelect, StepConsent and StepNoAccess
 	Scope    Scope     // for StepConsent: what is asked for
+	Claims   []string  // for StepConsent: the claims that are asked for beyond it, see [Claims]
 	Response *Response // for StepRedirect
 }
 
@@ -125,26 +128,42 @@ func (s *Server) SelectAccount(ctx context.Context, id string, browserHash []byt
 	return progress, s.remember(PathAuthorize, client, by, s.redirected(&request.Parameters, err))
 }
 
-// Decide takes the person's answer on the consent page. scope is what they left ticked; openid cannot be unticked. When
-// they must sign in again first, the progress says so and the answer is not taken.
-func (s *Server) Decide(ctx context.Context, id string, browserHash []byte, who *SignedIn, allow bool, scope Scope, by audit.Origin) (*Progress, error) {
+// Allowed is what a person left ticked on the consent page.
+type Allowed struct {
+	Scope  Scope // openid cannot be unticked
+	Claims []string
+}
+
+// Decide takes the person's answer on the consent page; nil is a refusal. When they must sign in again first, the progress says
+// so and the answer is not taken.
+func (s *Server) Decide(ctx context.Context, id string, browserHash []byte, who *SignedIn, allowed *Allowed, by audit.Origin) (*Progress, error) {
 	client, request, err := s.pending(ctx, id, browserHash)
 	if err != nil {
 		return nil, s.remember(PathAuthorize, nil, by, err)
 	}
-	progress, err := s.decide(ctx, client, request, who, allow, scope, by)
+	progress, err := s.decide(ctx, client, request, who, allowed, by)
 	return progress, s.remember(PathAuthorize, client, by, err)
 }
 
-func (s *Server) decide(ctx context.Context, client *Client, request *AuthorizationRequest, who *SignedIn, allow bool, scope Scope, by audit.Origin) (*Progress, error) {
+func (s *Server) decide(ctx context.Context, client *Client, request *AuthorizationRequest, who *SignedIn, allowed *Allowed, by audit.Origin) (*Progress, error) {
 	progress, err := s.proceed(ctx, client, request, who, by, true)
 	if err != nil || progress.Step != StepConsent {
 		return progress, s.redirected(&request.Parameters, err)
 	}
-	granted := progress.Scope.filter(func(token string) bool { return token == ScopeOpenID || scope.Has(token) })
+	var granted Scope
+	var claims Claims
+	if allowed != nil {
+		granted = progress.Scope.filter(func(token string) bool { return token == ScopeOpenID || allowed.Scope.Has(token) })
+		claims = request.Claims.filter(func(claim string) bool {
+			if slices.Contains(progress.Claims, claim) {
+				return slices.Contains(allowed.Claims, claim)
+			}
+			return granted.Has(claimScope(claim))
+		})
+	}
 	now := s.clock.Now().Wall
 	by.Actor, by.ActorID = audit.ByPerson, who.PersonID
-	if !allow || len(granted) == 0 {
+	if len(granted) == 0 {
 		event := audit.Event{At: now, Kind: audit.ConsentDenied, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "denied"}
 		if request.Device != nil {
 			return s.denyDevice(ctx, client, request, event)
@@ -160,12 +179,15 @@ func (s *Server) decide(ctx context.Context, client *Client, request *Authorizat
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, s.redirected(&request.Parameters, fault("read consent", err))
 		}
-		consent = remembered.grow(progress.Scope, granted, request.Resources)
+		consent = remembered.grow(progress, granted, claims)
 		consent.PersonID, consent.ClientID, consent.GivenAt = who.PersonID, client.ID, now
 	}
 	event := audit.Event{At: now, Kind: audit.ConsentGiven, Origin: by, PersonID: who.PersonID, ClientID: client.ID, Result: "ok",
 		Detail: audit.Details("scope", granted.String())}
-	progress, err = s.issueCode(ctx, client, request, who, granted, consent, &event, by, true)
+	if names := claims.Names(); len(names) > 0 {
+		event.Detail = audit.Details("scope", granted.String(), "claims", strings.Join(names, " "))
+	}
+	progress, err = s.issueCode(ctx, client, request, who, granted, claims, consent, &event, by, true)
 	return progress, s.redirected(&request.Parameters, err)
 }
 
@@ -251,14 +273,18 @@ func (s *Server) proceed(ctx context.Context, client *Client, r *AuthorizationRe
 	if err != nil {
 		return nil, err
 	}
-	if owner == nil || r.needsSignIn(who, now) {
+	named, err := s.mayName(ctx, client, r, owner)
+	if err != nil {
+		return nil, err
+	}
+	if owner == nil || !named || r.needsSignIn(who, now) {
 		if r.PromptNone {
 			return nil, refuse(LoginRequired, "Nobody is signed in, or not in the way that is asked for.")
 		}
 		return &Progress{Step: StepSignIn, Request: r, Client: client, Owner: owner}, nil
 	}
-	if r.HintedPersonID != "" && r.HintedPersonID != owner.ID {
-		return nil, refuse(LoginRequired, "Somebody else has signed in than the one whom the id_token_hint names.")
+	if !r.isFor(owner.ID) {
+		return nil, refuse(LoginRequired, "Somebody else has signed in than the one whom the request names.")
 	}
 	if r.needsSecondFactor(client, owner, who.ACR) {
 		if r.PromptNone {
@@ -287,20 +313,21 @@ func (s *Server) proceed(ctx context.Context, client *Client, r *AuthorizationRe
 		return nil, fault("read consent", err)
 	}
 	scope := r.Scope
-	if !r.PromptConsent && !client.Trusted && !remembered.Covers(Scope{ScopeOfflineAccess}, nil) {
+	if !r.PromptConsent && !client.Trusted && !remembered.Covers(Scope{ScopeOfflineAccess}, nil, nil) {
 		scope = scope.Without(ScopeOfflineAccess) // OpenID Connect Core §11
 	}
 	if len(scope) == 0 {
 		return nil, refuse(InvalidScope, "The scope offline_access alone gives nothing.")
 	}
-	asks := r.PromptConsent || !client.Trusted && (client.Public() || !remembered.Covers(scope, r.Resources))
+	claims := r.Claims.beyond(r.Scope)
+	asks := r.PromptConsent || !client.Trusted && (client.Public() || !remembered.Covers(scope, r.Resources, claims))
 	if asks {
 		if r.PromptNone {
 			return nil, refuse(ConsentRequired, "The person has not consented to this.")
 		}
-		return &Progress{Step: StepConsent, Request: r, Client: client, Owner: owner, Scope: scope}, nil
+		return &Progress{Step: StepConsent, Request: r, Client: client, Owner: owner, Scope: scope, Claims: claims}, nil
 	}
-	return s.issueCode(ctx, client, r, who, scope, nil, nil, by, stored)
+	return s.issueCode(ctx, client, r, who, scope, r.Claims, nil, nil, by, stored)
 }
 
 // presentOwner gives who is signed in, or nil when that is nobody who may go on.
@@ -327,11 +354,29 @@ func (r *AuthorizationRequest) needsSignIn(who *SignedIn, now time.Time) bool {
 	if r.freshlySignedIn(who) {
 		return false
 	}
-	if r.HintedPersonID != "" && r.HintedPersonID != who.PersonID {
+	if !r.isFor(who.PersonID) {
 		return true
 	}
 	tooOld := r.MaxAge != nil && now.Sub(who.AuthTime) >= time.Duration(*r.MaxAge)*time.Second
 	return r.PromptLogin || tooOld
+}
+
+// isFor says whether a person is the one whom id_token_hint and the claims parameter name, where they do.
+func (r *AuthorizationRequest) isFor(personID string) bool {
+	return (r.HintedPersonID == "" || r.HintedPersonID == personID) && (r.Subjects == nil || slices.Contains(r.Subjects, personID))
+}
+
+// mayName says whether a client may hear, without anybody seeing a page, whether the person is one of those whom the claims parameter
+// names. A client that they have never allowed anything hears the same whoever is signed in.
+func (s *Server) mayName(ctx context.Context, client *Client, r *AuthorizationRequest, owner *Owner) (bool, error) {
+	if !r.PromptNone || r.Subjects == nil || client.Trusted || owner == nil {
+		return true, nil
+	}
+	_, err := s.store.Consent(ctx, owner.ID, client.ID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return !client.Public(), fault("read consent", err)
 }
 
 // freshlySignedIn says whether the person has signed in since the request began. Which sign-in it was tells, not the clock,
@@ -341,13 +386,13 @@ func (r *AuthorizationRequest) freshlySignedIn(who *SignedIn) bool {
 }
 
 // issueCode ends the request with a code, RFC 6749 §4.1.2.
-func (s *Server) issueCode(ctx context.Context, client *Client, r *AuthorizationRequest, who *SignedIn, scope Scope, consent *Consent, event *audit.Event, by audit.Origin, stored bool) (*Progress, error) {
+func (s *Server) issueCode(ctx context.Context, client *Client, r *AuthorizationRequest, who *SignedIn, scope Scope, claims Claims, consent *Consent, event *audit.Event, by audit.Origin, stored bool) (*Progress, error) {
 	now := s.clock.Now()
 	secret, hash := newSecret(codePrefix)
 	authentication := who.Authentication
 	authentication.ACR = r.toldACR(who.ACR)
 	code := &AuthorizationCode{
-		Hash: hash, ClientID: client.ID, PersonID: who.PersonID, SessionID: who.SessionID, RedirectURI: r.RedirectURI, Scope: scope, Resources: r.Resources,
+		Hash: hash, ClientID: client.ID, PersonID: who.PersonID, SessionID: who.SessionID, RedirectURI: r.RedirectURI, Scope: scope, Resources: r.Resources, Claims: claims,
 		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, DPoPKey: r.DPoPKey, Pushed: r.Pushed, Authentication: authentication,
 		IP: by.IP, UserAgent: by.UserAgent, CreatedAt: now.Wall, ExpiresAt: now.Deadline.Add(CodeLifetime),
 	}

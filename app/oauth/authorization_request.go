@@ -55,6 +55,8 @@ type Parameters struct {
 	LoginHint       string         // what the sign-in form starts with
 	UILocales       string         // languages that the pages may speak, the most wanted first, separated by spaces
 	HintedPersonID  string         // the subject of id_token_hint
+	Subjects        []string       // the claims parameter wants the person to be one of them; nil: anybody
+	Claims          Claims         // asked for one by one
 	AccountSelected bool           // the person has answered prompt=select_account
 	Pushed          []byte         // the hash of the pushed request that it came as; nil: it came by itself
 	Device          *DeviceRequest // nil: the answer goes to a redirect URI
@@ -151,6 +153,7 @@ func (s *Server) readParameters(q url.Values, client *Client, redirectURI string
 	if err := p.readScope(s.registry(), q, client); err != nil {
 		return p, err
 	}
+	p.reduceClaims(client)
 	if p.LoginHint = q.Get("login_hint"); len(p.LoginHint) > 300 {
 		p.LoginHint = ""
 	}

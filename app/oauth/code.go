@@ -23,6 +23,7 @@ type AuthorizationCode struct {
 	RedirectURI   string
 	Scope         Scope
 	Resources     []string
+	Claims        Claims
 	Nonce         string
 	CodeChallenge string // empty: PKCE was waived
 	DPoPKey       string // thumbprint of the only key that may redeem it, RFC 9449 §10; "": any

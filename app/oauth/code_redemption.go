@@ -120,7 +120,7 @@ func (s *Server) codeReplayed(ctx context.Context, code *AuthorizationCode, r *T
 func (s *Server) redeem(ctx context.Context, client *Client, owner *Owner, code *AuthorizationCode, r *TokenRequest, now Instant) (*TokenResponse, error) {
 	g := Grant{
 		ID: rand.Text(), PersonID: code.PersonID, ClientID: client.ID, SessionID: code.SessionID,
-		Scope: code.Scope, Resources: code.Resources, Authentication: code.Authentication,
+		Scope: code.Scope, Resources: code.Resources, Claims: code.Claims, Authentication: code.Authentication,
 		IP: code.IP, UserAgent: code.UserAgent, Offline: code.Scope.Has(ScopeOfflineAccess),
 		CreatedAt: now.Wall, EndsAt: now.Deadline.Add(client.Policy.AccessTokenLifetime), Version: 1,
 	}
@@ -131,7 +131,7 @@ func (s *Server) redeem(ctx context.Context, client *Client, owner *Owner, code 
 	if len(t.scope) == 0 {
 		return nil, scopeRefused(RuleScopeNone, "None of the granted scopes is left.")
 	}
-	if t.groups, err = s.groupsClaim(ctx, owner.ID, t.scope); err != nil {
+	if err = s.tellClient(ctx, owner, &t, client.claimsNow(&g, t.scope, false).IDToken); err != nil {
 		return nil, err
 	}
 	t.jkt = r.jkt

@@ -40,10 +40,13 @@
 //	OpenID Connect Back-Channel Logout §2.4  access_token.go, logout_token.go
 //	OpenID Connect Core §2               acr.go, grant.go, id_token.go
 //	OpenID Connect Core §3.1.2.1         authorization.go, authorization_request.go, redirect_uri.go
+//	OpenID Connect Core §3.1.2.2         claims.go
 //	OpenID Connect Core §3.1.2.6         error.go
+//	OpenID Connect Core §5.1             claims.go
 //	OpenID Connect Core §5.3             userinfo.go
-//	OpenID Connect Core §5.4             scope.go, userinfo.go
+//	OpenID Connect Core §5.4             claims.go, scope.go, userinfo.go
 //	OpenID Connect Core §5.5             claims.go
+//	OpenID Connect Core §5.5.1           claims.go
 //	OpenID Connect Core §5.5.1.1         acr.go, claims.go
 //	OpenID Connect Core §9               client.go
 //	OpenID Connect Core §11              authorization.go, scope.go

@@ -13,6 +13,7 @@ type Grant struct {
 	SessionID string // the browser session of the sign-in, see account.Session
 	Scope     Scope
 	Resources []string
+	Claims    Claims // that the person allowed one by one, or with their scope
 	Authentication
 	IP            string // of the code's authorization
 	UserAgent     string

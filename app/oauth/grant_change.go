@@ -13,7 +13,7 @@ import (
 // changes nothing and gives [ErrConflict] when the version is not the one that was read or something has ended the grant.
 type GrantChanger interface {
 	// NarrowGrant sets what the grant holds. Without offline it ends with the sign-out of its session.
-	NarrowGrant(ctx context.Context, g *GrantState, scope Scope, offline bool, event audit.Event) error
+	NarrowGrant(ctx context.Context, g *GrantState, scope Scope, claims Claims, offline bool, event audit.Event) error
 	// ChangeGrantEnd sets the absolute end of the grant and of its refresh token.
 	ChangeGrantEnd(ctx context.Context, g *GrantState, endsAt time.Time, event audit.Event) error
 }
@@ -52,7 +52,7 @@ func (s *Server) changeable(ctx context.Context, id string, version int64) (*Ref
 }
 
 // NarrowGrant takes scopes from a living grant: what is not in keep is gone from the next refresh on, and nothing brings it back
-// but another sign-in (RFC 6749 §3.3). version is the one that the admin saw; [ErrConflict] if it is over. Access tokens that are
+// but another sign-in (RFC 6749 §3.3); what was asked for by itself of what a scope tells goes with it. version is the one that the admin saw; [ErrConflict] if it is over. Access tokens that are
 // issued keep what they say.
 func (s *Server) NarrowGrant(ctx context.Context, store GrantChanger, id string, version int64, keep Scope, by audit.Origin) error {
 	state, err := s.changeable(ctx, id, version)
@@ -69,8 +69,9 @@ func (s *Server) NarrowGrant(ctx context.Context, store GrantChanger, id string,
 	case scope.Equal(state.Scope):
 		return ErrScopeSame
 	}
+	claims := state.Claims.filter(func(claim string) bool { return scope.Has(claimScope(claim)) || !state.Scope.Has(claimScope(claim)) })
 	event := s.grantChanged(audit.GrantNarrowed, state, by, "scope", state.Scope.String(), scope.String())
-	return fault("narrow grant", store.NarrowGrant(ctx, &state.GrantState, scope, state.Offline && scope.Has(ScopeOfflineAccess), event))
+	return fault("narrow grant", store.NarrowGrant(ctx, &state.GrantState, scope, claims, state.Offline && scope.Has(ScopeOfflineAccess), event))
 }
 
 // ChangeGrantEnd moves the absolute end of a living grant, to any time between now and ten years after its beginning.

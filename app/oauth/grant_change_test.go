@@ -92,7 +92,7 @@ func TestAChangeOfAGrantThatEndedOrChangedMeanwhileChangesNothing(t *testing.T) 
 	if err := w.engine.NarrowGrant(ctx, w.db, id, g.Version, oauth.Scope{"read"}, admin); !errors.Is(err, oauth.ErrConflict) {
 		t.Errorf("an old version: %v", err)
 	}
-	if err := w.db.NarrowGrant(ctx, g, oauth.Scope{"read"}, false, w.event(audit.GrantNarrowed)); !errors.Is(err, oauth.ErrConflict) {
+	if err := w.db.NarrowGrant(ctx, g, oauth.Scope{"read"}, oauth.Claims{}, false, w.event(audit.GrantNarrowed)); !errors.Is(err, oauth.ErrConflict) {
 		t.Errorf("an old version in the store: %v", err)
 	}
 	if err := w.db.ChangeGrantEnd(ctx, g, soon, w.event(audit.GrantEndChanged)); !errors.Is(err, oauth.ErrConflict) {
@@ -104,7 +104,7 @@ func TestAChangeOfAGrantThatEndedOrChangedMeanwhileChangesNothing(t *testing.T) 
 		t.Errorf("%v until %v", g.Scope, g.EndsAt)
 	}
 	w.ok(w.engine.EndGrant(ctx, id, admin))
-	if err := w.db.NarrowGrant(ctx, g, oauth.Scope{"read"}, false, w.event(audit.GrantNarrowed)); !errors.Is(err, oauth.ErrConflict) {
+	if err := w.db.NarrowGrant(ctx, g, oauth.Scope{"read"}, oauth.Claims{}, false, w.event(audit.GrantNarrowed)); !errors.Is(err, oauth.ErrConflict) {
 		t.Errorf("a revoked grant: %v", err)
 	}
 	for _, err := range []error{

@@ -23,13 +23,13 @@ type idToken struct {
 	ACR             string           `json:"acr,omitempty"`
 	AMR             []string         `json:"amr,omitempty"`
 	AccessTokenHash string           `json:"at_hash,omitempty"`
-	Groups          []string         `json:"groups,omitzero"` // nil: the scope does not ask for it
+	personClaims                     // the groups by their scope; everything else where it was asked for by name
 }
 
 // mintIDToken makes an ID token for a grant. nonce is empty on refresh: OpenID Connect Core §12.2.
-func (s *Server) mintIDToken(c *Client, g *Grant, groups []string, nonce, accessToken string, now time.Time) (string, error) {
+func (s *Server) mintIDToken(c *Client, g *Grant, told personClaims, nonce, accessToken string, now time.Time) (string, error) {
 	claims := idToken{
-		Issuer: s.issuer, Subject: g.PersonID, Audience: c.ID, SessionID: g.SessionID, Nonce: nonce, ACR: g.ACR, AMR: g.AMR, Groups: groups,
+		Issuer: s.issuer, Subject: g.PersonID, Audience: c.ID, SessionID: g.SessionID, Nonce: nonce, ACR: g.ACR, AMR: g.AMR, personClaims: told,
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(idTokenLifetime)), AuthTime: jwt.NewNumericDate(g.AuthTime),
 	}
 	sum := sha256.Sum256([]byte(accessToken))

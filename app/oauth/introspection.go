@@ -86,7 +86,7 @@ func (s *Server) introspect(ctx context.Context, client *Client, token string) (
 	if !ok || !s.mayIntrospect(client, claims) {
 		return &Introspection{}, nil
 	}
-	ended, err := s.accessTokenEnded(ctx, claims)
+	_, ended, err := s.accessTokenEnded(ctx, claims)
 	if err != nil || ended != "" {
 		return &Introspection{}, err
 	}
@@ -107,48 +107,49 @@ func (s *Server) mayIntrospect(client *Client, claims *AccessToken) bool {
 }
 
 // accessTokenEnded asks what the signature cannot say: whether this token, its grant, its client or its person were ended, or
-// the person may not use the client now. It gives the rule by which the token is refused, "" for one that is alive.
-func (s *Server) accessTokenEnded(ctx context.Context, claims *AccessToken) (Rule, error) {
+// the person may not use the client now. It gives the rule by which the token is refused, "" for one that is alive, and the grant of
+// that one, nil where the client acts for itself.
+func (s *Server) accessTokenEnded(ctx context.Context, claims *AccessToken) (*GrantState, Rule, error) {
 	revoked, err := s.store.AccessTokenRevoked(ctx, claims.ID)
 	if err != nil {
-		return "", fault("read revoked access tokens", err)
+		return nil, "", fault("read revoked access tokens", err)
 	}
 	if revoked {
-		return RuleAccessRevoked, nil
+		return nil, RuleAccessRevoked, nil
 	}
 	if claims.GrantID != "" {
 		return s.grantEnded(ctx, claims.GrantID)
 	}
 	client, err := s.store.Client(ctx, claims.ClientID)
 	if errors.Is(err, ErrNotFound) {
-		return RuleAccessRevoked, nil
+		return nil, RuleAccessRevoked, nil
 	}
 	if err != nil {
-		return "", fault("read client", err)
+		return nil, "", fault("read client", err)
 	}
 	if client.DisabledAt != nil || coveredBy(claims.IssuedAt.Time(), client.GrantsRevokedBefore) {
-		return RuleAccessRevoked, nil
+		return nil, RuleAccessRevoked, nil
 	}
-	return "", nil
+	return nil, "", nil
 }
 
 // grantEnded is accessTokenEnded for all that hangs on a grant.
-func (s *Server) grantEnded(ctx context.Context, id string) (Rule, error) {
+func (s *Server) grantEnded(ctx context.Context, id string) (*GrantState, Rule, error) {
 	grant, err := s.store.Grant(ctx, id)
 	if errors.Is(err, ErrNotFound) {
-		return RuleAccessRevoked, nil
+		return nil, RuleAccessRevoked, nil
 	}
 	if err != nil {
-		return "", fault("read grant", err)
+		return nil, "", fault("read grant", err)
 	}
 	if !grant.Alive() || grant.ClientDisabled {
-		return RuleAccessRevoked, nil
+		return nil, RuleAccessRevoked, nil
 	}
 	may, err := s.mayUse(ctx, grant.ClientRestricted, grant.PersonID, grant.ClientID)
 	if err == nil && !may {
-		return RuleAccessNoAccess, nil
+		return nil, RuleAccessNoAccess, nil
 	}
-	return "", err
+	return grant, "", err
 }
 
 // introspectRefreshToken answers the token's own client only, and only the current generation is active, so that nothing

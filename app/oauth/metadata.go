@@ -86,7 +86,7 @@ func (s *Server) Metadata() *Metadata {
 		CodeChallengeMethods: []string{"S256"}, ACRValuesSupported: []string{ACRSingleFactor, ACRTwoFactors}, PromptValuesSupported: []string{"none", "login", "consent", "select_account"},
 		ClaimsSupported:     []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "name", "email", "email_verified", "groups"},
 		ClaimTypesSupported: []string{"normal"}, UILocalesSupported: []string{"en", "de"},
-		AuthorizationResponseIssuerID: true,
+		AuthorizationResponseIssuerID: true, ClaimsParameterSupported: true,
 	}
 }
 

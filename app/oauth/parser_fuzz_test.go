@@ -219,7 +219,7 @@ func FuzzJWT(f *testing.F) {
 	var hints []string
 	for _, alg := range []string{AlgES256, AlgRS256} {
 		client.Policy.IDTokenAlg = alg
-		hint, err := s.mintIDToken(client, grant, nil, "n", access, now)
+		hint, err := s.mintIDToken(client, grant, personClaims{}, "n", access, now)
 		if err != nil {
 			f.Fatal(err)
 		}

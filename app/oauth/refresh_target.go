@@ -32,7 +32,7 @@ func (s *Server) refreshTarget(ctx context.Context, client *Client, state *Refre
 	if err != nil {
 		return target{}, err
 	}
-	t.groups, err = s.groupsClaim(ctx, state.PersonID, t.scope)
+	err = s.tellClient(ctx, &state.Owner, &t, client.claimsNow(&state.Grant, t.scope, true).IDToken)
 	return t, err
 }
 

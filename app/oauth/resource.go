@@ -129,8 +129,9 @@ type target struct {
 	audience []string
 	scope    Scope
 	format   Format
-	groups   []string // what it says of the person's groups; nil: nothing
-	jkt      string   // thumbprint of the key that it is bound to; "": whoever bears it
+	groups   []string     // what it says of the person's groups; nil: nothing
+	told     personClaims // what its ID token says of the person
+	jkt      string       // thumbprint of the key that it is bound to; "": whoever bears it
 }
 
 // target decides audience and scope of one access token: RFC 9068 §3, RFC 8707 §2.2. The audience is what was asked for;

@@ -125,7 +125,7 @@ func (s *Server) issue(c *Client, g *Grant, t target, nonce string, now time.Tim
 		AccessToken: token, TokenType: tokenType(claims.Confirmation), ExpiresIn: int64(c.Policy.AccessTokenLifetime / time.Second), Scope: claims.Scope,
 	}
 	if g != nil && t.scope.Has(ScopeOpenID) {
-		if response.IDToken, err = s.mintIDToken(c, g, t.groups, nonce, token, now); err != nil {
+		if response.IDToken, err = s.mintIDToken(c, g, t.told, nonce, token, now); err != nil {
 			return nil, fault("sign ID token", err)
 		}
 	}

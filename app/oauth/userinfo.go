@@ -10,11 +10,8 @@ import (
 
 // UserInfo is what the userinfo endpoint tells, OpenID Connect Core §5.3 and OpenID Connect Core §5.4.
 type UserInfo struct {
-	Subject       string   `json:"sub"`
-	Name          string   `json:"name,omitempty"`
-	Email         string   `json:"email,omitempty"`
-	EmailVerified *bool    `json:"email_verified,omitempty"`
-	Groups        []string `json:"groups,omitzero"` // nil: the scope does not ask for it
+	Subject string `json:"sub"`
+	personClaims
 }
 
 // Presented is how a request shows an access token.
@@ -72,7 +69,7 @@ func (s *Server) userInfo(ctx context.Context, p Presented, claims *AccessToken,
 	if err != nil {
 		return nil, errAccessToken(RuleAccessScope, "malformed scope")
 	}
-	ended, err := s.accessTokenEnded(ctx, claims)
+	grant, ended, err := s.accessTokenEnded(ctx, claims)
 	if err != nil {
 		return nil, err
 	}
@@ -92,14 +89,17 @@ func (s *Server) userInfo(ctx context.Context, p Presented, claims *AccessToken,
 	if err != nil {
 		return nil, fault("read owner", err)
 	}
-	info := &UserInfo{Subject: owner.ID}
-	if scope.Has(ScopeProfile) {
-		info.Name = owner.Name
+	var asked Claims
+	if len(grant.Claims.UserInfo) > 0 {
+		client, err := s.store.Client(ctx, grant.ClientID)
+		if errors.Is(err, ErrNotFound) {
+			return nil, errAccessToken(RuleAccessRevoked, "the client is deleted")
+		}
+		if err != nil {
+			return nil, fault("read client", err)
+		}
+		asked = client.claimsNow(&grant.Grant, scope, true)
 	}
-	if scope.Has(ScopeEmail) {
-		verified := owner.EmailVerified
-		info.Email, info.EmailVerified = owner.Email, &verified
-	}
-	info.Groups, err = s.groupsClaim(ctx, owner.ID, scope)
-	return info, err
+	told, err := s.tell(ctx, owner, scope, asked.UserInfo)
+	return &UserInfo{Subject: owner.ID, personClaims: told}, err
 }

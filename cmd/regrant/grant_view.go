@@ -20,6 +20,7 @@ type grantView struct {
 	ClientID      string     `json:"client_id"`
 	Scope         string     `json:"scope"`
 	Resources     []string   `json:"resource"`
+	Claims        []string   `json:"claims,omitempty"` // asked for one by one
 	OfflineAccess bool       `json:"offline_access"`
 	AuthTime      *time.Time `json:"auth_time,omitempty"`
 	CreatedAt     time.Time  `json:"created_at"`
@@ -54,7 +55,7 @@ type timelineView struct {
 func grantJSON(g oauth.RefreshState, now time.Time) grantView {
 	v := grantView{
 		ID: g.ID, Status: grantStatus(g, now), Sub: g.PersonID, Email: g.Owner.Email, ClientID: g.ClientID, Scope: g.Scope.String(),
-		Resources: append([]string{}, g.Resources...), OfflineAccess: g.Offline, AuthTime: instant(g.AuthTime), CreatedAt: g.CreatedAt, EndsAt: g.EndsAt,
+		Resources: append([]string{}, g.Resources...), Claims: g.Claims.Names(), OfflineAccess: g.Offline, AuthTime: instant(g.AuthTime), CreatedAt: g.CreatedAt, EndsAt: g.EndsAt,
 		RevokedAt: g.RevokedAt, RevokedReason: string(g.RevokedReason), ReuseClass: string(g.ReuseClass), IP: g.IP, UserAgent: g.UserAgent,
 	}
 	if hasRefreshToken(g) {
@@ -147,7 +148,7 @@ func grantSheet(w io.Writer, g oauth.RefreshState, timeline []timelineView) {
 	ended, reason := endOf(g)
 	sheet(w, "Grant", g.ID, "Status", grantStatus(g, now()), "Revoked", moment(&ended), "Reason", reason,
 		"Person", strings.TrimSpace(g.Owner.Name+" "+orID(g.Owner.Email, g.PersonID)), "Client", g.ClientID, "Scope", g.Scope.String(),
-		"Resources", strings.Join(g.Resources, " "), "Offline access", yesNo(g.Offline), "Signed in", moment(&g.AuthTime),
+		"Resources", strings.Join(g.Resources, " "), "Claims", strings.Join(g.Claims.Names(), " "), "Offline access", yesNo(g.Offline), "Signed in", moment(&g.AuthTime),
 		"Created", moment(&g.CreatedAt), "Ends", moment(&g.EndsAt), "Allowed from", strings.TrimSpace(g.IP+" "+g.UserAgent))
 	if hasRefreshToken(g) {
 		fmt.Fprintln(w)

@@ -6,10 +6,10 @@ WHERE hash = @hash;
 -- name: InsertCode :execrows
 -- One row while client and person are there: what is deleted is not given anything any more.
 INSERT INTO codes (hash, client_id, person_id, session_id, redirect_uri, scope, resources, nonce, code_challenge, auth_time,
-    acr, amr, ip, user_agent, created_at, expires_at, tries, dpop_key)
+    acr, amr, ip, user_agent, created_at, expires_at, tries, dpop_key, claims)
 SELECT @hash, c.id, p.id, @session_id, @redirect_uri, @scope, @resources, @nonce, @code_challenge,
     CAST(@auth_time AS bigint), @acr, @amr, @ip, @user_agent,
-    CAST(@created_at AS bigint), CAST(@expires_at AS bigint), 0, sqlc.narg(dpop_key)
+    CAST(@created_at AS bigint), CAST(@expires_at AS bigint), 0, sqlc.narg(dpop_key), sqlc.narg(claims)
 FROM clients c, people p
 WHERE c.id = @client_id AND p.id = @person_id AND p.deleted_at IS NULL;
 

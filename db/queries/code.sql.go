@@ -10,7 +10,7 @@ import (
 )
 
 const code = `-- name: Code :one
-SELECT hash, client_id, person_id, session_id, redirect_uri, scope, resources, nonce, code_challenge, auth_time, acr, amr, ip, user_agent, created_at, expires_at, tries, spent_at, grant_id, dpop_key
+SELECT hash, client_id, person_id, session_id, redirect_uri, scope, resources, nonce, code_challenge, auth_time, acr, amr, ip, user_agent, created_at, expires_at, tries, spent_at, grant_id, dpop_key, claims
 FROM codes
 WHERE hash = $1
 `
@@ -39,6 +39,7 @@ func (q *Queries) Code(ctx context.Context, hash []byte) (Code, error) {
 		&i.SpentAt,
 		&i.GrantID,
 		&i.DPOPKey,
+		&i.Claims,
 	)
 	return i, err
 }
@@ -82,12 +83,12 @@ func (q *Queries) DeleteCodesOfPair(ctx context.Context, personID string, client
 
 const insertCode = `-- name: InsertCode :execrows
 INSERT INTO codes (hash, client_id, person_id, session_id, redirect_uri, scope, resources, nonce, code_challenge, auth_time,
-    acr, amr, ip, user_agent, created_at, expires_at, tries, dpop_key)
+    acr, amr, ip, user_agent, created_at, expires_at, tries, dpop_key, claims)
 SELECT $1, c.id, p.id, $2, $3, $4, $5, $6, $7,
     CAST($8 AS bigint), $9, $10, $11, $12,
-    CAST($13 AS bigint), CAST($14 AS bigint), 0, $15
+    CAST($13 AS bigint), CAST($14 AS bigint), 0, $15, $16
 FROM clients c, people p
-WHERE c.id = $16 AND p.id = $17 AND p.deleted_at IS NULL
+WHERE c.id = $17 AND p.id = $18 AND p.deleted_at IS NULL
 `
 
 type InsertCodeParams struct {
@@ -106,6 +107,7 @@ type InsertCodeParams struct {
 	CreatedAt     int64
 	ExpiresAt     int64
 	DPOPKey       *string
+	Claims        *string
 	ClientID      string
 	PersonID      string
 }
@@ -128,6 +130,7 @@ func (q *Queries) InsertCode(ctx context.Context, arg InsertCodeParams) (int64, 
 		arg.CreatedAt,
 		arg.ExpiresAt,
 		arg.DPOPKey,
+		arg.Claims,
 		arg.ClientID,
 		arg.PersonID,
 	)

@@ -11,10 +11,10 @@ ORDER BY client_id
 LIMIT @lim;
 
 -- name: PutConsent :exec
-INSERT INTO consents (person_id, client_id, scope, resources, given_at)
-VALUES (@person_id, @client_id, @scope, @resources, @given_at)
+INSERT INTO consents (person_id, client_id, scope, resources, claims, given_at)
+VALUES (@person_id, @client_id, @scope, @resources, sqlc.narg(claims), @given_at)
 ON CONFLICT (person_id, client_id) DO UPDATE
-SET scope = excluded.scope, resources = excluded.resources, given_at = excluded.given_at;
+SET scope = excluded.scope, resources = excluded.resources, claims = excluded.claims, given_at = excluded.given_at;
 
 -- name: DeleteConsent :execrows
 DELETE FROM consents

@@ -10,7 +10,7 @@ import (
 )
 
 const consent = `-- name: Consent :one
-SELECT person_id, client_id, scope, resources, given_at
+SELECT person_id, client_id, scope, resources, given_at, claims
 FROM consents
 WHERE person_id = $1 AND client_id = $2
 `
@@ -24,12 +24,13 @@ func (q *Queries) Consent(ctx context.Context, personID string, clientID string)
 		&i.Scope,
 		&i.Resources,
 		&i.GivenAt,
+		&i.Claims,
 	)
 	return i, err
 }
 
 const consentsOfPerson = `-- name: ConsentsOfPerson :many
-SELECT person_id, client_id, scope, resources, given_at
+SELECT person_id, client_id, scope, resources, given_at, claims
 FROM consents
 WHERE person_id = $1
 ORDER BY client_id
@@ -51,6 +52,7 @@ func (q *Queries) ConsentsOfPerson(ctx context.Context, personID string, lim int
 			&i.Scope,
 			&i.Resources,
 			&i.GivenAt,
+			&i.Claims,
 		); err != nil {
 			return nil, err
 		}
@@ -99,10 +101,10 @@ func (q *Queries) DeleteConsentsOfPerson(ctx context.Context, personID string) e
 }
 
 const putConsent = `-- name: PutConsent :exec
-INSERT INTO consents (person_id, client_id, scope, resources, given_at)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO consents (person_id, client_id, scope, resources, claims, given_at)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (person_id, client_id) DO UPDATE
-SET scope = excluded.scope, resources = excluded.resources, given_at = excluded.given_at
+SET scope = excluded.scope, resources = excluded.resources, claims = excluded.claims, given_at = excluded.given_at
 `
 
 type PutConsentParams struct {
@@ -110,6 +112,7 @@ type PutConsentParams struct {
 	ClientID  string
 	Scope     string
 	Resources string
+	Claims    *string
 	GivenAt   int64
 }
 
@@ -119,6 +122,7 @@ func (q *Queries) PutConsent(ctx context.Context, arg PutConsentParams) error {
 		arg.ClientID,
 		arg.Scope,
 		arg.Resources,
+		arg.Claims,
 		arg.GivenAt,
 	)
 	return err

@@ -47,9 +47,9 @@ WHERE p.id = @person_id AND c.id = @client_id;
 
 -- name: InsertGrant :exec
 INSERT INTO grants (id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent,
-    offline_at, created_at, ends_at, version, state, used_hour)
+    offline_at, created_at, ends_at, version, state, used_hour, claims)
 VALUES (@id, @person_id, @client_id, @session_id, @scope, @resources, @auth_time, @acr, @amr, @ip, @user_agent,
-    @offline_at, @created_at, @ends_at, 1, 'open', @used_hour);
+    @offline_at, @created_at, @ends_at, 1, 'open', @used_hour, sqlc.narg(claims));
 
 -- name: GrantsToEvict :many
 -- The living grants of a pair beyond the @keep that were used last, except @new_id.

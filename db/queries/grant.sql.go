@@ -217,7 +217,7 @@ func (q *Queries) GrantFloor(ctx context.Context, personID string, clientID stri
 }
 
 const grantState = `-- name: GrantState :one
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
 FROM grant_states
 WHERE id = $1
 `
@@ -248,6 +248,7 @@ func (q *Queries) GrantState(ctx context.Context, id string) (GrantState, error)
 		&i.State,
 		&i.UsedHour,
 		&i.BulkID,
+		&i.Claims,
 		&i.PersonName,
 		&i.PersonEmail,
 		&i.PersonEmailVerifiedAt,
@@ -281,7 +282,7 @@ func (q *Queries) GrantState(ctx context.Context, id string) (GrantState, error)
 }
 
 const grantStates = `-- name: GrantStates :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
 FROM grant_states
 ORDER BY created_at DESC, id DESC
 LIMIT $1
@@ -318,6 +319,7 @@ func (q *Queries) GrantStates(ctx context.Context, lim int32) ([]GrantState, err
 			&i.State,
 			&i.UsedHour,
 			&i.BulkID,
+			&i.Claims,
 			&i.PersonName,
 			&i.PersonEmail,
 			&i.PersonEmailVerifiedAt,
@@ -361,7 +363,7 @@ func (q *Queries) GrantStates(ctx context.Context, lim int32) ([]GrantState, err
 }
 
 const grantStatesOfClient = `-- name: GrantStatesOfClient :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
 FROM grant_states
 WHERE client_id = $1
 ORDER BY created_at DESC, id DESC
@@ -399,6 +401,7 @@ func (q *Queries) GrantStatesOfClient(ctx context.Context, clientID string, lim 
 			&i.State,
 			&i.UsedHour,
 			&i.BulkID,
+			&i.Claims,
 			&i.PersonName,
 			&i.PersonEmail,
 			&i.PersonEmailVerifiedAt,
@@ -442,7 +445,7 @@ func (q *Queries) GrantStatesOfClient(ctx context.Context, clientID string, lim 
 }
 
 const grantStatesOfPerson = `-- name: GrantStatesOfPerson :many
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
 FROM grant_states
 WHERE person_id = $1
   AND (CAST($2 AS text) IS NULL OR client_id = $2)
@@ -488,6 +491,7 @@ func (q *Queries) GrantStatesOfPerson(ctx context.Context, arg GrantStatesOfPers
 			&i.State,
 			&i.UsedHour,
 			&i.BulkID,
+			&i.Claims,
 			&i.PersonName,
 			&i.PersonEmail,
 			&i.PersonEmailVerifiedAt,
@@ -585,9 +589,9 @@ func (q *Queries) GrantsToEvict(ctx context.Context, arg GrantsToEvictParams) ([
 
 const insertGrant = `-- name: InsertGrant :exec
 INSERT INTO grants (id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent,
-    offline_at, created_at, ends_at, version, state, used_hour)
+    offline_at, created_at, ends_at, version, state, used_hour, claims)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, 1, 'open', $15)
+    $12, $13, $14, 1, 'open', $15, $16)
 `
 
 type InsertGrantParams struct {
@@ -606,6 +610,7 @@ type InsertGrantParams struct {
 	CreatedAt int64
 	EndsAt    int64
 	UsedHour  int64
+	Claims    *string
 }
 
 func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) error {
@@ -625,6 +630,7 @@ func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) error 
 		arg.CreatedAt,
 		arg.EndsAt,
 		arg.UsedHour,
+		arg.Claims,
 	)
 	return err
 }

@@ -2,7 +2,7 @@
 -- One row when the grant is as it was read and nothing has ended it. The version makes a rotation that was decided on the wider
 -- scope miss.
 UPDATE grants
-SET scope = @scope, offline_at = sqlc.narg(offline_at), version = version + 1
+SET scope = @scope, claims = sqlc.narg(claims), offline_at = sqlc.narg(offline_at), version = version + 1
 WHERE grants.id = @id AND grants.version = @version AND grants.revoked_at IS NULL
   AND EXISTS (
       SELECT 1

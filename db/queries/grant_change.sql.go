@@ -52,8 +52,8 @@ func (q *Queries) ChangeGrantEnd(ctx context.Context, arg ChangeGrantEndParams) 
 
 const narrowGrant = `-- name: NarrowGrant :execrows
 UPDATE grants
-SET scope = $1, offline_at = $2, version = version + 1
-WHERE grants.id = $3 AND grants.version = $4 AND grants.revoked_at IS NULL
+SET scope = $1, claims = $2, offline_at = $3, version = version + 1
+WHERE grants.id = $4 AND grants.version = $5 AND grants.revoked_at IS NULL
   AND EXISTS (
       SELECT 1
       FROM people p, clients c
@@ -64,6 +64,7 @@ WHERE grants.id = $3 AND grants.version = $4 AND grants.revoked_at IS NULL
 
 type NarrowGrantParams struct {
 	Scope     string
+	Claims    *string
 	OfflineAt *int64
 	ID        string
 	Version   int64
@@ -74,6 +75,7 @@ type NarrowGrantParams struct {
 func (q *Queries) NarrowGrant(ctx context.Context, arg NarrowGrantParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, narrowGrant,
 		arg.Scope,
+		arg.Claims,
 		arg.OfflineAt,
 		arg.ID,
 		arg.Version,

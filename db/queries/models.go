@@ -166,6 +166,7 @@ type Code struct {
 	SpentAt       *int64
 	GrantID       *string
 	DPOPKey       *string
+	Claims        *string
 }
 
 type Consent struct {
@@ -174,6 +175,7 @@ type Consent struct {
 	Scope     string
 	Resources string
 	GivenAt   int64
+	Claims    *string
 }
 
 type Delivery struct {
@@ -243,6 +245,7 @@ type Grant struct {
 	State         string
 	UsedHour      int64
 	BulkID        *string
+	Claims        *string
 }
 
 type GrantDay struct {
@@ -309,6 +312,7 @@ type GrantState struct {
 	State                     string
 	UsedHour                  int64
 	BulkID                    *string
+	Claims                    *string
 	PersonName                *string
 	PersonEmail               *string
 	PersonEmailVerifiedAt     *int64

@@ -86,7 +86,7 @@ func (q *Queries) PutRing(ctx context.Context, ring []byte, tokenID []byte) erro
 }
 
 const refreshState = `-- name: RefreshState :one
-SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
+SELECT id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims, person_name, person_email, person_email_verified_at, person_disabled_at, person_deleted_at, person_grants_revoked_before, person_version, client_disabled_at, client_restricted_at, client_grants_revoked_before, client_version, token_id, generation, epoch, current_hash, previous_hash, nonce, window_key_id, window_end, rotated_at, idle_deadline, absolute_deadline, last_used_at, last_ip, last_user_agent, ring, thumbprint, bound_generation
 FROM grant_states
 WHERE token_id = $1
 `
@@ -117,6 +117,7 @@ func (q *Queries) RefreshState(ctx context.Context, tokenID []byte) (GrantState,
 		&i.State,
 		&i.UsedHour,
 		&i.BulkID,
+		&i.Claims,
 		&i.PersonName,
 		&i.PersonEmail,
 		&i.PersonEmailVerifiedAt,

@@ -43,6 +43,11 @@ func samples(f Frame) map[string]templ.Component {
 			Email: "alice@example.com", Name: "Alice Ampère", Groups: []ScopeGroup{account, projects},
 			Refresh: true, IdleLifetime: 30 * 24 * time.Hour, Lifetime: 180 * 24 * time.Hour, Request: request, FormToken: token,
 		},
+		"consent_claims": Consent{
+			Frame: f, ClientName: "Grafana", ClientHost: "grafana.acme.example", RedirectTo: "grafana.acme.example", Email: "alice@example.com",
+			Groups:  []ScopeGroup{{Scopes: []Scope{StandardScope(t, "openid"), needed(ClaimScope(t, "email")), ClaimScope(t, "email_verified"), needed(ClaimScope(t, "groups")), ClaimScope(t, "name")}}},
+			Refresh: true, IdleLifetime: 30 * 24 * time.Hour, Lifetime: 180 * 24 * time.Hour, Request: request, FormToken: token,
+		},
 		"consent_loopback": Consent{
 			Frame: f, ClientName: "Claude Code", Target: TargetLoopback, RedirectTo: "localhost:38291", Email: "alice@example.com",
 			Groups:  []ScopeGroup{{Scopes: []Scope{StandardScope(t, "openid"), StandardScope(t, "offline_access")}}, projects},
@@ -152,3 +157,8 @@ const sampleProse = `<h1 id="refresh-tokens">Refresh tokens</h1>
 <p>Text below it.</p>
 <hr>
 <p>The end.</p>`
+
+func needed(s Scope) Scope {
+	s.Needed = true
+	return s
+}

@@ -527,25 +527,30 @@ func keyAddressRules(t *testing.T) {
 		}
 		h.want(t, 1)
 		next := newECKey(t, "next")
-		wantUnauthorized(t, s.asserted("/token", "PJ-URI", next, machineForm)) // not published yet, and read a moment ago
-		h.want(t, 1)
-		s.pass(time.Minute)
 		h.gives(jwkSet(t, es256, next), nil)
-		wantOK(t, s.asserted("/token", "PJ-URI", next, machineForm))
+		s.pass(time.Second)
+		wantOK(t, s.asserted("/token", "PJ-URI", next, machineForm)) // published just after it was read
 		h.want(t, 2)
+		last := newECKey(t, "last")
+		wantUnauthorized(t, s.asserted("/token", "PJ-URI", last, machineForm)) // it was asked for a key a moment ago
+		h.want(t, 2)
+		s.pass(time.Minute)
+		h.gives(jwkSet(t, es256, next, last), nil)
+		wantOK(t, s.asserted("/token", "PJ-URI", last, machineForm))
+		h.want(t, 3)
 		for range 20 {
 			wantUnauthorized(t, s.asserted("/token", "PJ-URI", newECKey(t, "made up"), machineForm))
 			s.pass(2 * time.Second)
 		}
-		h.want(t, 2)
+		h.want(t, 3)
 		s.pass(21 * time.Second)
 		wantUnauthorized(t, s.asserted("/token", "PJ-URI", newECKey(t, "made up"), machineForm))
-		h.want(t, 3)
+		h.want(t, 4)
 		h.gives(jwkSet(t, next), nil) // a key that was taken back is out within the quarter of an hour
 		s.pass(15 * time.Minute)
 		wantUnauthorized(t, s.asserted("/token", "PJ-URI", es256, machineForm))
 		wantOK(t, s.asserted("/token", "PJ-URI", next, machineForm))
-		h.want(t, 4)
+		h.want(t, 5)
 	})
 
 	withHost(t, "PJ-03 many requests at once make one call", func(t *testing.T, s *site, h *keyHost) {

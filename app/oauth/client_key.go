@@ -208,6 +208,7 @@ type keySet struct {
 	keys  []jose.JSONWebKey
 	read  time.Time // when it gave them
 	tried time.Time // when it was asked last
+	asked time.Time // when it was asked last for a key that it did not have
 	err   error     // of the last try
 }
 
@@ -261,8 +262,10 @@ func (k keySet) usable(now time.Time, unknown bool) bool {
 	switch {
 	case k.keys == nil:
 		return within(now, k.tried, keysRetried)
-	case unknown || k.err != nil:
+	case k.err != nil:
 		return within(now, k.tried, keysRenewed)
+	case unknown: // the client may have changed its key just after it was read
+		return within(now, k.asked, keysRenewed)
 	}
 	return within(now, k.read, keysFresh)
 }
@@ -273,9 +276,15 @@ func (s *Server) clientKeys(ctx context.Context, c *Client) (keys []jose.JSONWeb
 		keys, err = readKeys([]byte(c.JWKS), true)
 		return keys, nil, err
 	}
-	slot := s.keySets.slot(c.JWKSURI)
+	slot, began := s.keySets.slot(c.JWKSURI), s.clock.Now().Wall
 	keys, err = s.readKeySet(ctx, slot, c.JWKSURI, false)
-	return keys, func() ([]jose.JSONWebKey, error) { return s.readKeySet(ctx, slot, c.JWKSURI, true) }, err
+	renew = func() ([]jose.JSONWebKey, error) {
+		if set := slot.known(); set.keys != nil && !set.read.Before(began) { // read for this very request
+			return set.keys, nil
+		}
+		return s.readKeySet(ctx, slot, c.JWKSURI, true)
+	}
+	return keys, renew, err
 }
 
 // readKeySet gives the keys at an address, from memory where that is allowed. Those that it had stay good for a while when it cannot
@@ -295,6 +304,9 @@ func (s *Server) readKeySet(ctx context.Context, slot *keySlot, address string, 
 		return nil, fmt.Errorf("%w: this server calls no addresses", ErrDocument)
 	}
 	set.tried = now
+	if unknown {
+		set.asked = now
+	}
 	text, err := s.fetch(context.WithoutCancel(ctx), address) // others wait for it too
 	if err == nil {
 		var keys []jose.JSONWebKey

@@ -186,6 +186,7 @@ func client(r queries.Client) *oauth.Client {
 	}
 	c.PostLogoutRedirectURIs = words(textOf(r.PostLogoutRedirectURIs))
 	c.BackchannelLogoutURI, c.LogoutSessionRequired = textOf(r.BackchannelLogoutURI), r.LogoutSessionRequiredAt != nil
+	c.ExchangeSubjects, c.ExchangeAudiences = words(textOf(r.ExchangeSubjects)), words(textOf(r.ExchangeAudiences))
 	c.JWKS, c.JWKSURI, c.AuthSigningAlg = textOf(r.JWKS), textOf(r.JWKSURI), textOf(r.AuthSigningAlg)
 	if r.ScopesOnRefresh != nil {
 		c.Policy.ScopesOnRefresh = append(oauth.Scope{}, words(*r.ScopesOnRefresh)...) // empty is not nil: no scope survives
@@ -214,6 +215,7 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 	}
 	row.PostLogoutRedirectURIs = orNull(strings.Join(c.PostLogoutRedirectURIs, " "))
 	row.BackchannelLogoutURI, row.LogoutSessionRequiredAt = orNull(c.BackchannelLogoutURI), since(c.LogoutSessionRequired, old.LogoutSessionRequiredAt, c.UpdatedAt)
+	row.ExchangeSubjects, row.ExchangeAudiences = orNull(strings.Join(c.ExchangeSubjects, " ")), orNull(strings.Join(c.ExchangeAudiences, " "))
 	row.JWKS, row.JWKSURI, row.AuthSigningAlg = orNull(c.JWKS), orNull(c.JWKSURI), orNull(c.AuthSigningAlg)
 	if p.ScopesOnRefresh != nil {
 		scope := p.ScopesOnRefresh.String()

@@ -13,7 +13,7 @@ import (
 var notForPeople = []audit.Kind{
 	audit.PersonDeleted, audit.SignUpAsked, audit.MailFailed, audit.InvitationCreated, audit.InvitationWithdrawn, audit.SetupLinkCreated, audit.ClientCreated,
 	audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled, audit.ClientDeleted, audit.ClientSecretRotated, audit.ClientSecretEnded,
-	audit.ClientAuthFailed, audit.APICreated, audit.APIUpdated, audit.APIDeleted, audit.TokenRevoked, audit.TokenMismatch, audit.TokenOrphan,
+	audit.ClientAuthFailed, audit.APICreated, audit.APIUpdated, audit.APIDeleted, audit.TokenRevoked, audit.TokenExchanged, audit.TokenMismatch, audit.TokenOrphan,
 	audit.TokenFork, audit.TokenFuture, audit.KeyCreated, audit.KeyRotated, audit.KeyDeleted, audit.KeysSealed, audit.KeysUnsealed, audit.ClockStepped, audit.ClockReset, audit.DatabaseRestored,
 	audit.DeliveryFailed, audit.DeliveryRetried, audit.DeliveryDiscarded,
 	audit.GroupCreated, audit.GroupUpdated, audit.GroupDeleted, audit.GroupRolesChanged, audit.SettingsChanged, audit.LogChecked,

@@ -32,7 +32,8 @@ type clientForm struct {
 	par          bool // pushed requests only
 	dpop         bool // bound access tokens only
 	restricted   bool
-	groups       []string // ids
+	groups       []string    // ids
+	exchange     [2][]string // resources: whose tokens it may exchange, and for which it gets tokens
 
 	errors  map[string]string // by field
 	problem string            // why nothing was saved, where it is no field's fault
@@ -45,7 +46,7 @@ func clientFormOf(c *oauth.Client) clientForm {
 		version: c.Version, name: c.Name, redirectURIs: strings.Join(c.RedirectURIs, "\n"), logoutURIs: strings.Join(c.PostLogoutRedirectURIs, "\n"),
 		backchannel: c.BackchannelLogoutURI, logoutSID: c.LogoutSessionRequired, scope: c.Scope, grantTypes: c.GrantTypes,
 		authMethod: c.AuthMethod, trusted: c.Trusted, pkce: !c.PKCEWaived, repeat: c.RedirectURIRequired, second: c.SecondFactor, par: c.PARRequired, dpop: c.DPoPRequired, formPost: c.FormPost, errors: map[string]string{},
-		restricted: c.Restricted, keys: c.JWKS + c.JWKSURI,
+		restricted: c.Restricted, keys: c.JWKS + c.JWKSURI, exchange: [2][]string{c.ExchangeSubjects, c.ExchangeAudiences},
 	}
 	for _, g := range c.Groups {
 		f.groups = append(f.groups, g.ID)
@@ -58,7 +59,7 @@ func readClientForm(form url.Values) clientForm {
 	return clientForm{
 		version: version, name: strings.TrimSpace(form.Get("name")), redirectURIs: form.Get("redirect_uris"), logoutURIs: form.Get("post_logout_redirect_uris"),
 		backchannel: strings.TrimSpace(form.Get("backchannel_logout_uri")), logoutSID: form.Get("backchannel_logout_session_required") == "on", scope: form["scope"],
-		restricted: form.Get("access") == "groups", groups: form["group"],
+		restricted: form.Get("access") == "groups", groups: form["group"], exchange: [2][]string{form["exchange_subject"], form["exchange_audience"]},
 		grantTypes: form["grant_type"], authMethod: oauth.AuthMethod(form.Get("auth_method")), keys: strings.TrimSpace(form.Get("keys")), trusted: form.Get("trusted") == "on",
 		pkce: form.Get("pkce") == "on", repeat: form.Get("redirect_uri_required") == "on", second: form.Get("second_factor") == "on", par: form.Get("require_par") == "on", dpop: form.Get("dpop") == "on", formPost: form.Get("form_post") == "on", errors: map[string]string{},
 	}
@@ -100,6 +101,7 @@ func (s *Server) changeClient(w http.ResponseWriter, r *http.Request, a *admin, 
 		now.PostLogoutRedirectURIs, now.BackchannelLogoutURI, now.LogoutSessionRequired = wanted.PostLogoutRedirectURIs, wanted.BackchannelLogoutURI, wanted.LogoutSessionRequired
 		now.Trusted, now.PKCEWaived, now.RedirectURIRequired = wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired
 		now.SecondFactor, now.PARRequired, now.DPoPRequired, now.FormPost = wanted.SecondFactor, wanted.PARRequired, wanted.DPoPRequired, wanted.FormPost
+		now.ExchangeSubjects, now.ExchangeAudiences = wanted.ExchangeSubjects, wanted.ExchangeAudiences
 		now.Restricted, now.Groups = wanted.Restricted, wanted.Groups
 		return nil
 	}, s.now(), s.byAdmin(r, a))
@@ -135,6 +137,7 @@ func (s *Server) wanted(t *view.Text, c *oauth.Client, f *clientForm) *oauth.Cli
 	wanted.Name, wanted.Scope, wanted.GrantTypes = f.name, f.scope, f.grantTypes
 	wanted.Trusted, wanted.PKCEWaived, wanted.RedirectURIRequired = f.trusted, !f.pkce, f.repeat
 	wanted.SecondFactor, wanted.PARRequired, wanted.DPoPRequired, wanted.FormPost = f.second, f.par, f.dpop, f.formPost
+	wanted.ExchangeSubjects, wanted.ExchangeAudiences = f.exchange[0], f.exchange[1]
 	wanted.BackchannelLogoutURI, wanted.LogoutSessionRequired = f.backchannel, f.logoutSID
 	if f.authMethod != "" {
 		wanted.AuthMethod = f.authMethod
@@ -192,6 +195,14 @@ func (s *Server) writeClientSettings(w http.ResponseWriter, r *http.Request, a *
 		return
 	}
 	page.AccessError = f.errors["group"]
+	if page.ExchangeSubjects, err = s.apiBoxes(r, t, f.exchange[0]); err == nil {
+		page.ExchangeAudiences, err = s.apiBoxes(r, t, f.exchange[1])
+	}
+	if err != nil {
+		s.unavailable(w, r, "read APIs", err)
+		return
+	}
+	page.ExchangeError = f.errors["exchange_audience"] + f.errors["exchange_subject"]
 	if c.Public() {
 		page.AuthHelp = t.T("admin.clients.auth.help_public")
 	}
@@ -214,7 +225,26 @@ func grantTypeBoxes(t *view.Text, on []string) []view.ScopeBox {
 		{Name: oauth.GrantRefreshToken, Help: t.T("admin.clients.grant_type.refresh_token"), On: slices.Contains(on, oauth.GrantRefreshToken)},
 		{Name: oauth.GrantDeviceCode, Help: t.T("admin.clients.grant_type.device_code"), On: slices.Contains(on, oauth.GrantDeviceCode)},
 		{Name: oauth.GrantClientCredentials, Help: t.T("admin.clients.grant_type.client_credentials"), On: slices.Contains(on, oauth.GrantClientCredentials)},
+		{Name: oauth.GrantTokenExchange, Help: t.T("admin.clients.grant_type.token_exchange"), On: slices.Contains(on, oauth.GrantTokenExchange)},
 	}
+}
+
+// apiBoxes are the APIs, to be ticked. One that is ticked and gone is shown too, as in scopeBoxes.
+func (s *Server) apiBoxes(r *http.Request, t *view.Text, on []string) ([]view.ScopeBox, error) {
+	apis, err := s.store.APIs(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	var boxes []view.ScopeBox
+	for _, api := range apis {
+		boxes = append(boxes, view.ScopeBox{Name: api.Resource, Help: api.Name, On: slices.Contains(on, api.Resource)})
+	}
+	for _, resource := range on {
+		if !slices.ContainsFunc(apis, func(a oauth.API) bool { return a.Resource == resource }) {
+			boxes = append(boxes, view.ScopeBox{Name: resource, Help: t.T("admin.clients.exchange.gone"), On: true})
+		}
+	}
+	return boxes, nil
 }
 
 // authMethods are the ways to authenticate that a client may be given. One without a secret gets that first, by its rotation.

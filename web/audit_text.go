@@ -87,6 +87,7 @@ var kindTexts = map[audit.Kind]kindText{
 	audit.GrantNarrowed:        {"admin.audit.kind.grant_narrowed", tonePlain},
 	audit.GrantEndChanged:      {"admin.audit.kind.grant_end_changed", tonePlain},
 	audit.CodeReplayed:         {"admin.audit.kind.code_replayed", toneBad},
+	audit.TokenExchanged:       {"admin.audit.kind.access_token_exchanged", tonePlain},
 	audit.TokenRevoked:         {"admin.audit.kind.access_token_revoked", tonePlain},
 	audit.TokenMismatch:        {"admin.audit.kind.token_mismatch", toneBad},
 	audit.TokenOrphan:          {"admin.audit.kind.token_orphan", toneCaution},

@@ -26,7 +26,7 @@ var multiValued = []string{"resource", "audience"}
 // bodyOnly parameters are never read from the query of a POST, since URLs end in logs: RFC 6749 §2.3.1, RFC 9700 §4.3.2.
 var bodyOnly = []string{
 	"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "device_code", "scope", "resource", "client_id", "client_secret",
-	"client_assertion", "client_assertion_type", "token", "token_type_hint", "access_token", "username", "password",
+	"client_assertion", "client_assertion_type", "token", "token_type_hint", "access_token", "subject_token", "actor_token", "username", "password",
 }
 
 // formError is a form that cannot be read: its status and the OAuth error for it.

@@ -93,6 +93,10 @@ func behaviourRules(t *testing.T) {
 				asked, b := s.device("TV", "openid"), s.browser()
 				b.decide(b.bring(asked.text(t, "user_code"), "U1"), "allow")
 				a = s.poll("TV", asked.text(t, "device_code"))
+			case exchangeGrant:
+				wantError(t, s.swap("CB", s.front("read").text(t, "access_token"), nil), "unauthorized_client")
+				s.services()
+				a = s.swap("RS", s.front("read").text(t, "access_token"), nil)
 			default:
 				a = s.post("/token", "CB", url.Values{"grant_type": {v}, "username": {"alice@example.com"}, "password": {password}})
 			}

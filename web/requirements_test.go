@@ -39,6 +39,7 @@ func TestRequirements(t *testing.T) {
 	requirementsPrompt(t)
 	requirementsClaims(t)
 	requirementsDV(t)
+	requirementsTX(t)
 	requirementsLO(t)
 	requirementsBackchannel(t)
 	requirementsNA(t)

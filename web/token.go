@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 
 	"regrant/app/oauth"
 )
@@ -19,7 +20,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		err = s.guarded(credentials, r, func() (err error) {
 			response, err = s.oauth.Token(r.Context(), oauth.TokenRequest{
 				Client: credentials, GrantType: form.Get("grant_type"), Code: form.Get("code"), RedirectURI: form.Get("redirect_uri"),
-				CodeVerifier: form.Get("code_verifier"), RefreshToken: form.Get("refresh_token"), DeviceCode: form.Get("device_code"), Scope: form.Get("scope"), Resources: form["resource"],
+				CodeVerifier: form.Get("code_verifier"), RefreshToken: form.Get("refresh_token"), DeviceCode: form.Get("device_code"), Exchange: exchangeOf(form), Scope: form.Get("scope"), Resources: form["resource"],
 				Proofs: r.Header[dpopHeader], By: originOf(r),
 			})
 			return err
@@ -31,6 +32,14 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	}
 	s.offerNonce(w, r)
 	writeJSON(w, http.StatusOK, response)
+}
+
+// exchangeOf reads what a token exchange asks for, RFC 8693 §2.1.
+func exchangeOf(form url.Values) oauth.Exchange {
+	return oauth.Exchange{
+		SubjectToken: form.Get("subject_token"), SubjectTokenType: form.Get("subject_token_type"), ActorToken: form.Get("actor_token"), ActorTokenType: form.Get("actor_token_type"),
+		RequestedTokenType: form.Get("requested_token_type"), Audiences: form["audience"],
+	}
 }
 
 // revoke is the revocation endpoint, RFC 7009 §2.

@@ -16,13 +16,13 @@ func requirementsTK(t *testing.T) {
 	all.rule(t, "TK-01 a grant type must be named, known and allowed", func(t *testing.T, s *site) {
 		wantError(t, s.post("/token", "CB", nil), "invalid_request")
 		for _, grantType := range []string{
-			"password", "implicit", "Authorization_Code", "authorization_code ", "device_code", "urn:ietf:params:oauth:grant-type:device_code ", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", "refresh_token\x01",
+			"password", "implicit", "Authorization_Code", "authorization_code ", "device_code", "urn:ietf:params:oauth:grant-type:device_code ", "urn:ietf:params:oauth:grant-type:token-exchange ", "urn:ietf:params:oauth:grant-type:token_exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", "refresh_token\x01",
 		} {
 			wantError(t, s.post("/token", "CB", url.Values{"grant_type": {grantType}, "username": {"alice@example.com"}, "password": {password}, "scope": {"openid"}}), "unsupported_grant_type")
 		}
 		s.register("MACHINE", oauth.Client{AuthMethod: oauth.AuthBasic, GrantTypes: []string{oauth.GrantClientCredentials}})
 		s.register("ONCE", oauth.Client{AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://once.test/cb"}, GrantTypes: []string{oauth.GrantAuthorizationCode}})
-		for client, grantTypes := range map[string][]string{"MACHINE": {"authorization_code", "refresh_token"}, "ONCE": {"refresh_token", "client_credentials"}, "PN": {"client_credentials"}, "CX": {"client_credentials"}, "RS": {"client_credentials", "refresh_token", "authorization_code"}} {
+		for client, grantTypes := range map[string][]string{"MACHINE": {"authorization_code", "refresh_token"}, "ONCE": {"refresh_token", "client_credentials", exchangeGrant}, "PN": {"client_credentials"}, "CX": {"client_credentials"}, "RS": {"client_credentials", "refresh_token", "authorization_code"}} {
 			for _, grantType := range grantTypes {
 				wantError(t, s.post("/token", client, url.Values{"grant_type": {grantType}, "code": {"x"}, "refresh_token": {"x"}}), "unauthorized_client")
 			}

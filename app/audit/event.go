@@ -83,6 +83,7 @@ const (
 	GrantEndChanged  Kind = "grant.end_changed"
 	CodeReplayed     Kind = "grant.code_replayed"
 	TokenRevoked     Kind = "access_token.revoked"
+	TokenExchanged   Kind = "access_token.exchanged" // the first of a while, by grant, client and API
 	TokenMismatch    Kind = "refresh_token.client_mismatch"
 	TokenOrphan      Kind = "refresh_token.orphan"
 	TokenFork        Kind = "refresh_token.fork"

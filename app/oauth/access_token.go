@@ -37,15 +37,16 @@ type AccessToken struct {
 	// Confirmation is nil for a bearer token.
 	Confirmation *Confirmation `json:"cnf,omitempty"`
 	GrantID      string        `json:"grant_id,omitempty"` // absent: the client acts for itself, RFC 6749 §4.4
+	Actor        *Actor        `json:"act,omitempty"`      // who acts for the person, nil where that is the client of the grant
 }
 
 // mint makes an access token for a grant, or for the client itself when g is nil.
 func (s *Server) mint(c *Client, g *Grant, t target, now time.Time) (token string, claims *AccessToken, err error) {
 	claims = &AccessToken{
 		Issuer: s.issuer, Subject: c.ID, Audience: t.audience, ClientID: c.ID, Scope: t.scope.String(), ID: rand.Text(),
-		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(c.Policy.AccessTokenLifetime)),
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(t.lifetime(c, now))),
 	}
-	claims.Confirmation = confirmation(t.jkt)
+	claims.Confirmation, claims.Actor = confirmation(t.jkt), t.actor
 	if g != nil {
 		claims.Subject, claims.GrantID = g.PersonID, g.ID
 		claims.AuthTime, claims.ACR, claims.AMR = jwt.NewNumericDate(g.AuthTime), g.ACR, g.AMR

@@ -23,10 +23,11 @@ const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
 	GrantClientCredentials = "client_credentials"
-	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 §3.4
+	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code"    // RFC 8628 §3.4
+	GrantTokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693 §2.1
 )
 
-var grantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode}
+var grantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode, GrantTokenExchange}
 
 // Client is an application, RFC 6749 §2.
 type Client struct {
@@ -52,14 +53,18 @@ type Client struct {
 	JWKS                   string        // the public keys of its assertions, RFC 7517 §5; "" where they stand at JWKSURI
 	JWKSURI                string
 	AuthSigningAlg         string // the one algorithm of its assertions; "": any of [AssertionAlgs]
-	Policy                 Policy
-	Restricted             bool    // only members of Groups may use it; with no group nobody may
-	Groups                 []Group // in the order of their names; empty unless Restricted
-	DisabledAt             *time.Time
-	GrantsRevokedBefore    *time.Time
-	Version                int64 // raised by every change
-	CreatedAt              time.Time
-	UpdatedAt              time.Time
+	// ExchangeSubjects are the APIs whose tokens it may exchange beside its own, ExchangeAudiences those for which it gets tokens
+	// by [GrantTokenExchange]: resource indicators.
+	ExchangeSubjects    []string
+	ExchangeAudiences   []string
+	Policy              Policy
+	Restricted          bool    // only members of Groups may use it; with no group nobody may
+	Groups              []Group // in the order of their names; empty unless Restricted
+	DisabledAt          *time.Time
+	GrantsRevokedBefore *time.Time
+	Version             int64 // raised by every change
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
 }
 
 // ClientSecret is what the server keeps of a secret that it made: a hash, and its last characters for people.
@@ -83,6 +88,8 @@ func (c *Client) Allows(grantType string) bool { return slices.Contains(c.GrantT
 func (c *Client) ServesPeople() bool {
 	return c.Allows(GrantAuthorizationCode) || c.Allows(GrantDeviceCode)
 }
+
+const maxExchangeAPIs = 100
 
 // Validate refuses a registration that contradicts itself, naming the member: RFC 7591 §3.2.2, RFC 9700 §2.
 func (c *Client) Validate() error {
@@ -113,6 +120,15 @@ func (c *Client) Validate() error {
 	}
 	if c.Allows(GrantClientCredentials) && c.Public() {
 		return bad("grant_types: client_credentials needs a client that authenticates (RFC 6749 section 4.4)")
+	}
+	if c.Allows(GrantTokenExchange) && c.Public() {
+		return bad("grant_types: token-exchange needs a client that authenticates")
+	}
+	if c.Allows(GrantTokenExchange) && len(c.ExchangeAudiences) == 0 {
+		return bad("exchange_audience: token-exchange needs at least one API that it gets tokens for")
+	}
+	if len(c.ExchangeSubjects) > maxExchangeAPIs || len(c.ExchangeAudiences) > maxExchangeAPIs {
+		return bad("exchange_audience: at most %d APIs", maxExchangeAPIs)
 	}
 	if c.Allows(GrantAuthorizationCode) && len(c.RedirectURIs) == 0 {
 		return bad("redirect_uris: authorization_code needs at least one")

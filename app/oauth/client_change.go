@@ -55,6 +55,7 @@ func (c *Client) Loosens(before *Client) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return !slices.Contains(old, s) })
 	}
 	return added(c.RedirectURIs, before.RedirectURIs) || added(c.PostLogoutRedirectURIs, before.PostLogoutRedirectURIs) || added(c.Scope, before.Scope) || added(c.GrantTypes, before.GrantTypes) ||
+		added(c.ExchangeSubjects, before.ExchangeSubjects) || added(c.ExchangeAudiences, before.ExchangeAudiences) ||
 		c.BackchannelLogoutURI != "" && c.BackchannelLogoutURI != before.BackchannelLogoutURI || before.Restricted && (!c.Restricted || added(groupIDs(c.Groups), groupIDs(before.Groups))) ||
 		c.Trusted && !before.Trusted || c.PKCEWaived && !before.PKCEWaived || before.SecondFactor && !c.SecondFactor || before.PARRequired && !c.PARRequired || before.DPoPRequired && !c.DPoPRequired || c.FormPost && !before.FormPost || c.Public() && !before.Public() ||
 		c.AuthMethod == AuthPrivateKeyJWT && (c.JWKS != before.JWKS || c.JWKSURI != before.JWKSURI || before.AuthMethod != AuthPrivateKeyJWT)

@@ -39,6 +39,7 @@ func TestWEB48EveryMemberOfARegistrationIsInTheAuditLog(t *testing.T) {
 		"Name": "Other name", "AuthMethod": oauth.AuthPost, "RedirectURIs": []string{"https://other.test/cb"}, "GrantTypes": []string{oauth.GrantAuthorizationCode},
 		"Scope": oauth.Scope{"read"}, "Trusted": true, "PKCEWaived": true, "RedirectURIRequired": true, "SecondFactor": true, "PARRequired": true, "DPoPRequired": true, "FormPost": true,
 		"PostLogoutRedirectURIs": []string{"https://app.test/bye"}, "BackchannelLogoutURI": "https://app.test/logout", "LogoutSessionRequired": true, "DisabledAt": &disabled, "Restricted": true,
+		"ExchangeSubjects": []string{"https://api.test/"}, "ExchangeAudiences": []string{"https://api.test/"},
 		"Preset": oauth.PresetStrict, "Refresh": oauth.RefreshOffline, "RotationOff": true, "Grace": 5 * time.Second, "Idle": time.Hour, "Absolute": 31 * 24 * time.Hour,
 		"AccessTokenLifetime": time.Minute, "AccessTokenFormat": oauth.FormatOpaque, "IDTokenAlg": "ES256", "MaxGrants": 3, "RefreshLimit": 60,
 		"ScopesOnRefresh": oauth.Scope{"read"}, "OnReuse": oauth.ReuseReports, "StaleGenerations": 2, "OnAccessLost": oauth.AccessLostRevokes,

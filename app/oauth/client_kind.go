@@ -69,7 +69,7 @@ func (c *Client) Kind() Kind {
 		return KindSinglePage
 	case c.Allows(GrantDeviceCode):
 		return KindDevice
-	case c.Allows(GrantClientCredentials):
+	case c.Allows(GrantClientCredentials), c.Allows(GrantTokenExchange):
 		return KindMachine
 	}
 	return ""

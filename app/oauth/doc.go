@@ -112,6 +112,12 @@
 //	RFC 8628 §5.1                        device_authorization.go, device_guess.go
 //	RFC 8628 §5.4                        device_authorization.go
 //	RFC 8628 §6.1                        device_authorization.go
+//	RFC 8693 §2                          token_exchange.go
+//	RFC 8693 §2.1                        client.go, token_exchange.go
+//	RFC 8693 §2.2.1                      token.go
+//	RFC 8693 §2.2.2                      error.go, token_exchange.go
+//	RFC 8693 §3                          token_exchange.go
+//	RFC 8693 §4.1                        introspection.go, token_exchange.go
 //	RFC 8707 §2                          authorization_request.go, error.go, resource.go
 //	RFC 8707 §2.2                        resource.go
 //	RFC 8725 §3.2                        client_assertion.go

@@ -7,7 +7,7 @@ import (
 )
 
 // Code is a registered error code: RFC 6749 §4.1.2.1, RFC 6749 §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8628 §3.5, RFC 8707 §2,
-// RFC 9449 §12.2, OpenID Connect Core §3.1.2.6.
+// RFC 8693 §2.2.2, RFC 9449 §12.2, OpenID Connect Core §3.1.2.6.
 type Code string
 
 // The error codes that travel to clients.

@@ -28,6 +28,7 @@ type Introspection struct {
 	AMR       []string         `json:"amr,omitempty"`
 	Groups    []string         `json:"groups,omitzero"`
 	GrantID   string           `json:"grant_id,omitempty"`
+	Actor     *Actor           `json:"act,omitempty"` // RFC 8693 §4.1
 	// Confirmation is nil for a bearer token.
 	Confirmation *Confirmation `json:"cnf,omitempty"`
 }
@@ -93,7 +94,7 @@ func (s *Server) introspect(ctx context.Context, client *Client, token string) (
 	return &Introspection{
 		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, TokenType: tokenType(claims.Confirmation), Subject: claims.Subject, Audience: claims.Audience,
 		Issuer: claims.Issuer, Expiry: claims.Expiry, IssuedAt: claims.IssuedAt, ID: claims.ID, AuthTime: claims.AuthTime, ACR: claims.ACR, AMR: claims.AMR,
-		Groups: claims.Groups, GrantID: claims.GrantID, Confirmation: claims.Confirmation,
+		Groups: claims.Groups, GrantID: claims.GrantID, Actor: claims.Actor, Confirmation: claims.Confirmation,
 	}, nil
 }
 
@@ -118,7 +119,11 @@ func (s *Server) accessTokenEnded(ctx context.Context, claims *AccessToken) (*Gr
 		return nil, RuleAccessRevoked, nil
 	}
 	if claims.GrantID != "" {
-		return s.grantEnded(ctx, claims.GrantID)
+		grant, ended, err := s.grantEnded(ctx, claims.GrantID)
+		if err == nil && ended == "" && claims.Actor != nil {
+			ended, err = s.actorsEnded(ctx, claims, grant)
+		}
+		return grant, ended, err
 	}
 	client, err := s.store.Client(ctx, claims.ClientID)
 	if errors.Is(err, ErrNotFound) {

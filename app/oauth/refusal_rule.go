@@ -54,6 +54,10 @@ const (
 	RuleDeviceExpired Rule = "device_code.expired"
 	RuleDeviceTooMany Rule = "device_code.too_many"
 
+	RuleExchangeSubject Rule = "exchange.subject_token"
+	RuleExchangeActor   Rule = "exchange.actor_token"
+	RuleExchangeTarget  Rule = "exchange.target"
+
 	RuleTokenOrphan      Rule = "refresh_token.orphan"
 	RuleTokenClient      Rule = "refresh_token.client_mismatch"
 	RuleTokenKey         Rule = "refresh_token.key"
@@ -89,6 +93,7 @@ func Rules() []Rule {
 		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied, RuleAccess, RuleLogoutHint, RuleLogoutRedirectURI,
 		RuleCodeClient, RuleCodeKey, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson, RuleCodeAccess,
 		RuleDeviceClient, RuleDeviceSpent, RuleDeviceExpired, RuleDeviceTooMany,
+		RuleExchangeSubject, RuleExchangeActor, RuleExchangeTarget,
 		RuleTokenOrphan, RuleTokenClient, RuleTokenKey, RuleTokenRevoked, RuleTokenPerson, RuleTokenCovered, RuleTokenAbsolute, RuleTokenIdle,
 		RuleTokenReuse, RuleTokenReported, RuleTokenStale, RuleTokenFork, RuleTokenFuture, RuleTokenReplayed, RuleTokenKeyLost,
 		RuleTokenLimit, RuleTokenOfflineGone, RuleTokenAccess, RuleAccessExpired, RuleAccessRevoked, RuleAccessAudience, RuleAccessKey, RuleAccessScope,

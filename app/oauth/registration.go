@@ -39,7 +39,7 @@ func RegisterClient(ctx context.Context, store Store, c *Client, now time.Time, 
 	if c.HasSecret() {
 		secret = c.newSecret(now)
 	}
-	if err := validateClient(ctx, store, c, nil); err != nil {
+	if err := validateClient(ctx, store, c, &Client{}); err != nil {
 		return "", err
 	}
 	event := audit.Event{At: now, Kind: audit.ClientCreated, Origin: by, ClientID: c.ID, Result: "ok", Detail: audit.Details(c.facts()...)}
@@ -49,10 +49,10 @@ func RegisterClient(ctx context.Context, store Store, c *Client, now time.Time, 
 	return secret, nil
 }
 
-// validateClient adds to [Client.Validate] what only the store knows: the scopes that exist. What the client held before may
+// validateClient adds to [Client.Validate] what only the store knows: the scopes and the APIs that exist. What the client held before may
 // stay, although its API is gone meanwhile: else nobody could so much as disable it. Keys are brought into the form in which they are
 // stored.
-func validateClient(ctx context.Context, store Store, c *Client, held Scope) error {
+func validateClient(ctx context.Context, store Store, c, held *Client) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -66,13 +66,38 @@ func validateClient(ctx context.Context, store Store, c *Client, held Scope) err
 	if err != nil {
 		return fault("read APIs", err)
 	}
-	known := (&registry{apis: apis}).known()
+	all := &registry{apis: apis}
+	known := all.known()
 	for _, token := range c.Scope {
-		if !known.Has(token) && !held.Has(token) {
+		if !known.Has(token) && !held.Scope.Has(token) {
 			return refuse(InvalidClientMetadata, fmt.Sprintf("scope: %s is not a scope of this server; an API must own it (known: %s)", printable(token), known))
 		}
 	}
-	return nil
+	return c.exchangeAPIs(all, held)
+}
+
+// exchangeAPIs brings the resource indicators of a client into the form in which their APIs have them.
+func (c *Client) exchangeAPIs(r *registry, held *Client) (err error) {
+	read := func(member string, named, before []string) (resources []string, err error) {
+		for _, resource := range named {
+			api, err := r.find(resource)
+			switch {
+			case err == nil:
+				resource = api.Resource
+			case !slices.Contains(before, resource):
+				return nil, refuse(InvalidClientMetadata, member+": "+printable(resource)+" is not the resource of an API of this server")
+			}
+			if !slices.Contains(resources, resource) {
+				resources = append(resources, resource)
+			}
+		}
+		return resources, nil
+	}
+	if c.ExchangeSubjects, err = read("exchange_subject", c.ExchangeSubjects, held.ExchangeSubjects); err != nil {
+		return err
+	}
+	c.ExchangeAudiences, err = read("exchange_audience", c.ExchangeAudiences, held.ExchangeAudiences)
+	return err
 }
 
 // ChangeClient replaces a client's registration. Its secrets stay, unless it authenticates without one from now on; its keys go when it
@@ -118,7 +143,7 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 			}
 		}
 		c.UpdatedAt = now
-		if err := validateClient(ctx, store, c, before.Scope); err != nil {
+		if err := validateClient(ctx, store, c, &before); err != nil {
 			return nil, err
 		}
 		event := audit.Event{At: now, Kind: kind, Origin: by, ClientID: c.ID, Result: "ok", Detail: c.changed(&before)}
@@ -158,6 +183,7 @@ func (c *Client) facts() []string {
 	return []string{
 		"name", c.Name, "auth_method", string(c.AuthMethod), "jwks", c.keyFacts(), "jwks_uri", c.JWKSURI, "auth_signing_alg", c.AuthSigningAlg, "redirect_uris", strings.Join(c.RedirectURIs, " "), "post_logout_redirect_uris", strings.Join(c.PostLogoutRedirectURIs, " "),
 		"backchannel_logout_uri", c.BackchannelLogoutURI, "backchannel_logout_session_required", onOff(c.LogoutSessionRequired), "grant_types", strings.Join(c.GrantTypes, ","),
+		"exchange_subjects", strings.Join(c.ExchangeSubjects, " "), "exchange_audiences", strings.Join(c.ExchangeAudiences, " "),
 		"scope", c.Scope.String(), "trusted", onOff(c.Trusted), "pkce", onOff(!c.PKCEWaived), "redirect_uri_required", onOff(c.RedirectURIRequired), "second_factor", onOff(c.SecondFactor), "require_par", onOff(c.PARRequired), "dpop", onOff(c.DPoPRequired), "form_post", onOff(c.FormPost),
 		"disabled", onOff(c.DisabledAt != nil), "groups", c.groupNames(), "policy", string(p.Preset), "refresh", string(p.Refresh), "rotation", onOff(!p.RotationOff),
 		"grace", p.Grace.String(), "idle", p.Idle.String(), "absolute", p.Absolute.String(), "access_token_lifetime", p.AccessTokenLifetime.String(),

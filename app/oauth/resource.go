@@ -131,7 +131,17 @@ type target struct {
 	format   Format
 	groups   []string     // what it says of the person's groups; nil: nothing
 	told     personClaims // what its ID token says of the person
+	actor    *Actor       // who acts for the person by an exchanged token; nil: the client of the grant
+	until    time.Time    // it ends by then; zero: by its client's policy alone
 	jkt      string       // thumbprint of the key that it is bound to; "": whoever bears it
+}
+
+// lifetime is how long the access token lives.
+func (t *target) lifetime(c *Client, now time.Time) time.Duration {
+	if !t.until.IsZero() {
+		return min(c.Policy.AccessTokenLifetime, t.until.Sub(now))
+	}
+	return c.Policy.AccessTokenLifetime
 }
 
 // target decides audience and scope of one access token: RFC 9068 §3, RFC 8707 §2.2. The audience is what was asked for;

@@ -22,7 +22,7 @@ type Tally struct {
 }
 
 var (
-	talliedTypes = [...]string{GrantRefreshToken, GrantAuthorizationCode, GrantClientCredentials, GrantDeviceCode, "other"}
+	talliedTypes = [...]string{GrantRefreshToken, GrantAuthorizationCode, GrantClientCredentials, GrantDeviceCode, GrantTokenExchange, "other"}
 	reuseClasses = [...]ReuseClass{ReuseRace, ReuseLostResponse, ReuseTheft}
 	reuseActions = [...]string{"revoked", "reported"}
 	sweepResults = [...]string{"done", "failed"}

@@ -17,6 +17,7 @@ type TokenRequest struct {
 	CodeVerifier string
 	RefreshToken string
 	DeviceCode   string
+	Exchange     Exchange
 	Scope        string
 	Resources    []string
 	Proofs       []string     // the DPoP header fields; nil: none
@@ -34,6 +35,8 @@ type TokenResponse struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope"`
 	IDToken      string `json:"id_token,omitempty"`
+	// IssuedTokenType is for a token exchange, RFC 8693 §2.2.1.
+	IssuedTokenType string `json:"issued_token_type,omitempty"`
 
 	how outcome // for the tally
 }
@@ -69,7 +72,7 @@ func (s *Server) answer(ctx context.Context, client *Client, r *TokenRequest) (*
 		return nil, refuse(InvalidRequest, "The grant_type is missing.")
 	}
 	switch r.GrantType {
-	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode:
+	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode, GrantTokenExchange:
 	default:
 		return nil, refusef(UnsupportedGrantType, "The grant_type is not supported.", "client_id=%s grant_type=%s", client.ID, printable(r.GrantType))
 	}
@@ -96,6 +99,8 @@ func (s *Server) answer(ctx context.Context, client *Client, r *TokenRequest) (*
 			response, err = s.clientCredentials(client, r)
 		case GrantDeviceCode:
 			response, err = s.redeemDeviceCode(ctx, client, r)
+		case GrantTokenExchange:
+			response, err = s.exchange(ctx, client, r)
 		}
 		if !errors.Is(err, ErrConflict) {
 			return response, err
@@ -122,7 +127,7 @@ func (s *Server) issue(c *Client, g *Grant, t target, nonce string, now time.Tim
 		return nil, fault("sign access token", err)
 	}
 	response := &TokenResponse{
-		AccessToken: token, TokenType: tokenType(claims.Confirmation), ExpiresIn: int64(c.Policy.AccessTokenLifetime / time.Second), Scope: claims.Scope,
+		AccessToken: token, TokenType: tokenType(claims.Confirmation), ExpiresIn: int64(t.lifetime(c, now) / time.Second), Scope: claims.Scope,
 	}
 	if g != nil && t.scope.Has(ScopeOpenID) {
 		if response.IDToken, err = s.mintIDToken(c, g, t.told, nonce, token, now); err != nil {

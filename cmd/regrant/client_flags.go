@@ -21,7 +21,7 @@ type clientFlags struct {
 	BackchannelURI      *string           `name:"backchannel-logout-uri" placeholder:"URL" help:"Where it is told that a session has ended, an https address; \"\" for nowhere."`
 	LogoutSession       *bool             `name:"backchannel-logout-session-required" negatable:"" help:"It has to be told which session has ended (sid) whenever it is told."`
 	Scope               *string           `placeholder:"\"A B\"" help:"What it may ask for (default \"openid profile email offline_access\")."`
-	GrantType           []string          `placeholder:"TYPE" help:"authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code (default the first two)."`
+	GrantType           []string          `placeholder:"TYPE" help:"authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code or urn:ietf:params:oauth:grant-type:token-exchange (default the first two)."`
 	AuthMethod          *oauth.AuthMethod `placeholder:"METHOD" help:"client_secret_basic (default), client_secret_post, private_key_jwt, or none for a public client."`
 	JWKS                *string           `name:"jwks" placeholder:"FILE" help:"For private_key_jwt: its public keys, a JWK set; - reads standard input."`
 	JWKSURI             *string           `name:"jwks-uri" placeholder:"URL" help:"For private_key_jwt: where its public keys stand, an https address."`
@@ -33,6 +33,8 @@ type clientFlags struct {
 	SecondFactor        *bool             `name:"second-factor" negatable:"" help:"People need two factors to sign in to it; who has one only is led to add another."`
 	RequirePAR          *bool             `name:"require-par" negatable:"" help:"Refuse authorization requests that it has not pushed first (RFC 9126)."`
 	DPoP                *bool             `name:"dpop" negatable:"" help:"Give it only access tokens that are bound to a key (RFC 9449)."`
+	ExchangeSubject     []string          `name:"exchange-subject" sep:"none" placeholder:"URI" help:"Token exchange: it may exchange tokens that are meant for this API, beside its own; give it once for each, \"\" for none."`
+	ExchangeAudience    []string          `name:"exchange-audience" sep:"none" placeholder:"URI" help:"Token exchange: it gets tokens for this API; give it once for each, \"\" for none."`
 	Group               []string          `sep:"none" placeholder:"NAME" help:"Only members of this group may use it; give it once for each. Without, and by \"\" in an update: everybody."`
 	policyFlags
 }
@@ -85,6 +87,12 @@ func (f clientFlags) apply(c *oauth.Client) error {
 	}
 	if f.PostLogoutURI != nil {
 		c.PostLogoutRedirectURIs = slices.DeleteFunc(f.PostLogoutURI, func(u string) bool { return u == "" })
+	}
+	if f.ExchangeSubject != nil {
+		c.ExchangeSubjects = slices.DeleteFunc(f.ExchangeSubject, func(u string) bool { return u == "" })
+	}
+	if f.ExchangeAudience != nil {
+		c.ExchangeAudiences = slices.DeleteFunc(f.ExchangeAudience, func(u string) bool { return u == "" })
 	}
 	set(&c.BackchannelLogoutURI, f.BackchannelURI)
 	set(&c.LogoutSessionRequired, f.LogoutSession)

@@ -24,6 +24,8 @@ type clientView struct {
 	LogoutSessionRequired   bool     `json:"backchannel_logout_session_required"`
 	GrantTypes              []string `json:"grant_types"`
 	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method"`
+	ExchangeSubjects        []string `json:"token_exchange_subjects"`
+	ExchangeAudiences       []string `json:"token_exchange_audiences"`
 
 	JWKS           json.RawMessage `json:"jwks,omitempty"`
 	JWKSURI        string          `json:"jwks_uri,omitempty"`
@@ -68,7 +70,8 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 		ClientID: c.ID, ClientSecret: secret, ClientIDIssuedAt: c.CreatedAt.Unix(), ClientName: c.Name,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), PostLogoutRedirectURIs: append([]string{}, c.PostLogoutRedirectURIs...),
 		BackchannelLogoutURI: c.BackchannelLogoutURI, LogoutSessionRequired: c.LogoutSessionRequired,
-		GrantTypes:              append([]string{}, c.GrantTypes...),
+		GrantTypes:       append([]string{}, c.GrantTypes...),
+		ExchangeSubjects: append([]string{}, c.ExchangeSubjects...), ExchangeAudiences: append([]string{}, c.ExchangeAudiences...),
 		TokenEndpointAuthMethod: string(c.AuthMethod), JWKSURI: c.JWKSURI, AuthSigningAlg: c.AuthSigningAlg, Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg, RequirePAR: c.PARRequired, DPoP: c.DPoPRequired,
 		Status: clientStatus(c), DisabledAt: c.DisabledAt, UpdatedAt: c.UpdatedAt, Trusted: c.Trusted, PKCE: !c.PKCEWaived, RedirectURIRequired: c.RedirectURIRequired, SecondFactor: c.SecondFactor, ResponseModes: []string{string(oauth.ResponseQuery)},
 		Policy: string(p.Preset), Refresh: string(p.Refresh), Rotation: !p.RotationOff,
@@ -110,9 +113,10 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	p := c.Policy
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
 		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod), "Public keys", keysText(c), "Signs with", c.AuthSigningAlg,
-		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "After signing out", strings.Join(c.PostLogoutRedirectURIs, " "), "Told of sign-outs", backchannelText(c), "Grant types", strings.Join(c.GrantTypes, " "), "Scope", c.Scope.String(),
+		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "After signing out", strings.Join(c.PostLogoutRedirectURIs, " "), "Told of sign-outs", backchannelText(c), "Grant types", strings.Join(c.GrantTypes, " "),
+		"Exchanges tokens of", strings.Join(c.ExchangeSubjects, " "), "Exchanges them for", strings.Join(c.ExchangeAudiences, " "), "Scope", c.Scope.String(),
 		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", requiredText(c.PARRequired), "DPoP", requiredText(c.DPoPRequired), "Answers", formPostText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
-	if !c.ServesPeople() && !c.Allows(oauth.GrantClientCredentials) {
+	if !c.ServesPeople() && !c.Allows(oauth.GrantClientCredentials) && !c.Allows(oauth.GrantTokenExchange) {
 		return // the client of an API gets no tokens
 	}
 	fmt.Fprintln(w)

@@ -8,7 +8,7 @@ import (
 
 // flagsOf are the flags with which the members of a registration are set, as RFC 7591 §2 and the engine name them.
 var flagsOf = map[string]string{
-	"client_id": "id", "client_name": "name", "redirect_uri": "redirect-uri", "redirect_uris": "redirect-uri", "backchannel_logout_uri": "backchannel-logout-uri", "post_logout_redirect_uri": "post-logout-redirect-uri", "post_logout_redirect_uris": "post-logout-redirect-uri",
+	"client_id": "id", "client_name": "name", "redirect_uri": "redirect-uri", "redirect_uris": "redirect-uri", "backchannel_logout_uri": "backchannel-logout-uri", "exchange_subject": "exchange-subject", "exchange_audience": "exchange-audience", "post_logout_redirect_uri": "post-logout-redirect-uri", "post_logout_redirect_uris": "post-logout-redirect-uri",
 	"grant_types":                "grant-type",
 	"token_endpoint_auth_method": "auth-method", "auth-method": "auth-method", "scope": "scope", "name": "name", "uri": "uri",
 	"jwks": "jwks", "jwks_uri": "jwks-uri", "token_endpoint_auth_signing_alg": "auth-signing-alg",

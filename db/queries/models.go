@@ -116,6 +116,8 @@ type Client struct {
 	PostLogoutRedirectURIs  *string
 	BackchannelLogoutURI    *string
 	LogoutSessionRequiredAt *int64
+	ExchangeSubjects        *string
+	ExchangeAudiences       *string
 }
 
 type ClientAssertion struct {

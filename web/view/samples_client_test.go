@@ -77,12 +77,15 @@ func samplesClient(f Frame) map[string]templ.Component {
 		LogoutURIs:   Field{Name: "post_logout_redirect_uris", Label: t.T("admin.clients.logout_uris.label"), Help: t.T("admin.clients.logout_uris.help"), Value: "https://grafana.acme.example/"},
 		Backchannel:  Field{Name: "backchannel_logout_uri", Label: t.T("admin.clients.backchannel.label"), Help: t.T("admin.clients.backchannel.help"), Value: "https://grafana.acme.example/logout"},
 		Scopes:       scopes, GrantTypes: []ScopeBox{{Name: "authorization_code", Help: t.T("admin.clients.grant_type.authorization_code"), On: true}},
-		AuthMethods: []Option{choice("client_secret_basic", t.T("admin.clients.auth.basic.label"), t.T("admin.clients.auth.basic.help"), true)},
-		Keys:        Field{Name: "keys", Label: t.T("admin.clients.keys.label"), Help: t.T("admin.clients.keys.help")},
-		AuthHelp:    t.T("admin.clients.auth.help"), PKCEOn: true, TrustedOn: true,
+		ExchangeSubjects:  []ScopeBox{{Name: "https://api.acme.example/", Help: "Projects", On: true}, {Name: "https://billing.acme.example/", Help: "Billing"}},
+		ExchangeAudiences: []ScopeBox{{Name: "https://api.acme.example/", Help: "Projects"}, {Name: "https://billing.acme.example/", Help: "Billing", On: true}, {Name: "https://old.acme.example/", Help: t.T("admin.clients.exchange.gone"), On: true}},
+		AuthMethods:       []Option{choice("client_secret_basic", t.T("admin.clients.auth.basic.label"), t.T("admin.clients.auth.basic.help"), true)},
+		Keys:              Field{Name: "keys", Label: t.T("admin.clients.keys.label"), Help: t.T("admin.clients.keys.help")},
+		AuthHelp:          t.T("admin.clients.auth.help"), PKCEOn: true, TrustedOn: true,
 	}
 	stale := settings
 	stale.Problem, stale.ProveURL = t.T("admin.clients.settings.not_fresh"), "/confirm?return="+path
+	stale.ExchangeError = "Token-exchange needs at least one API that it gets tokens for."
 	stale.AuthError, stale.RevokeURL, stale.PKCEError = t.T("admin.clients.error.has_grants"), "/admin/grants?client=portal", t.T("admin.clients.error.pkce")
 	ends := now.Add(7 * 24 * time.Hour)
 	return map[string]templ.Component{

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -65,6 +66,9 @@ func (tx *Tx) insertClient(ctx context.Context, c *oauth.Client) error {
 	}
 	row := clientRow(c, queries.Client{})
 	row.Version = 1
+	if c.Source == oauth.SourceDynamic {
+		row.SeenAt = &row.CreatedAt
+	}
 	if last > 0 && (row.GrantsRevokedBefore == nil || *row.GrantsRevokedBefore < last) {
 		row.GrantsRevokedBefore = &last
 	}
@@ -184,6 +188,7 @@ func client(r queries.Client) *oauth.Client {
 		DisabledAt: instantOrNil(r.DisabledAt), GrantsRevokedBefore: instantOrNil(r.GrantsRevokedBefore), Version: r.Version,
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
+	c.Source, c.About, c.RegistrationHash, c.SeenAt = clientSource(r.Source), about(r.About), r.RegistrationHash, instantOrNil(r.SeenAt)
 	c.PostLogoutRedirectURIs = words(textOf(r.PostLogoutRedirectURIs))
 	c.BackchannelLogoutURI, c.LogoutSessionRequired = textOf(r.BackchannelLogoutURI), r.LogoutSessionRequiredAt != nil
 	c.ExchangeSubjects, c.ExchangeAudiences = words(textOf(r.ExchangeSubjects)), words(textOf(r.ExchangeAudiences))
@@ -213,6 +218,7 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 		SecondFactorAt: since(c.SecondFactor, old.SecondFactorAt, c.UpdatedAt), PARRequiredAt: since(c.PARRequired, old.PARRequiredAt, c.UpdatedAt),
 		DPOPRequiredAt: since(c.DPoPRequired, old.DPOPRequiredAt, c.UpdatedAt), FormPostAt: since(c.FormPost, old.FormPostAt, c.UpdatedAt),
 	}
+	row.Source, row.About, row.RegistrationHash, row.SeenAt = c.Source.String(), orNull(c.About.String()), c.RegistrationHash, old.SeenAt
 	row.PostLogoutRedirectURIs = orNull(strings.Join(c.PostLogoutRedirectURIs, " "))
 	row.BackchannelLogoutURI, row.LogoutSessionRequiredAt = orNull(c.BackchannelLogoutURI), since(c.LogoutSessionRequired, old.LogoutSessionRequiredAt, c.UpdatedAt)
 	row.ExchangeSubjects, row.ExchangeAudiences = orNull(strings.Join(c.ExchangeSubjects, " ")), orNull(strings.Join(c.ExchangeAudiences, " "))
@@ -229,6 +235,21 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 		row.OldSecretEndsAt = microsOrNull(s.EndsAt)
 	}
 	return row
+}
+
+func clientSource(s string) oauth.ClientSource {
+	if s == oauth.SourceAdmin.String() {
+		return oauth.SourceAdmin
+	}
+	return oauth.ClientSource(s)
+}
+
+// about reads what a client says of itself. It was written by this package; what it does not know yet is left out.
+func about(text *string) (a oauth.About) {
+	if text != nil {
+		_ = json.Unmarshal([]byte(*text), &a)
+	}
+	return a
 }
 
 func clientSecret(hash []byte, hint *string, createdAt, endsAt *int64) *oauth.ClientSecret {

@@ -151,6 +151,11 @@ func (d *DB) RedeemCode(ctx context.Context, r *oauth.Redemption) error {
 		if err := tx.evict(ctx, r, floor); err != nil {
 			return err
 		}
+		if r.SeesClient {
+			if err := tx.SeeClient(ctx, microsOrNull(&r.At), r.Grant.ClientID); err != nil {
+				return err
+			}
+		}
 		return tx.audit(ctx, r.Event)
 	})
 }

@@ -50,7 +50,7 @@ func testContract(t *testing.T, open func(*testing.T) (contractStore, *sql.DB)) 
 		rules map[string]func(*world)
 	}{
 		{"clients", clientRules}, {"APIs", apiRules}, {"keys", keyRules}, {"authorization requests", requestRules},
-		{"pushed requests", pushedRules}, {"devices", deviceRules}, {"codes", codeRules}, {"redemption", redemptionRules}, {"consents", consentRules}, {"rotation", rotationRules},
+		{"pushed requests", pushedRules}, {"devices", deviceRules}, {"registrations", registrationRules}, {"codes", codeRules}, {"redemption", redemptionRules}, {"consents", consentRules}, {"rotation", rotationRules},
 		{"reuse", reuseRules}, {"grants", grantRules}, {"revocation", revocationRules}, {"access tokens", accessTokenRules},
 		{"the clock", clockRules}, {"write-behind", behindRules}, {"sweeping", sweepRules},
 		{"where grants are listed", listedRules},
@@ -150,6 +150,7 @@ func fullClient(id string) *oauth.Client {
 		OldSecret: &oauth.ClientSecret{Hash: []byte("old"), Hint: "wxyz", CreatedAt: start.Add(-time.Hour), EndsAt: &ends},
 		JWKS:      `{"keys":[]}`, JWKSURI: "https://a.example/jwks.json", AuthSigningAlg: "ES256",
 		PostLogoutRedirectURIs: []string{"https://a.example/bye", "https://b.example/bye?x=y"}, BackchannelLogoutURI: "https://a.example/out", LogoutSessionRequired: true,
+		About: oauth.About{LogoURI: "https://a.example/logo.png"}, RegistrationHash: []byte("registration"),
 		Policy: policy, CreatedAt: start, UpdatedAt: start,
 	}
 }

@@ -60,6 +60,15 @@ func everyMethod() map[string]call {
 			return s.AuthorizationRequest(c, "x")
 		}),
 		"EndAuthorizationRequest": write(func(c ctx, s store) error { return s.EndAuthorizationRequest(c, pendingRequest("x", start), e) }),
+		"RegistrationTerms":       read(func(c ctx, s store) (oauth.RegistrationTerms, error) { return s.RegistrationTerms(c) }),
+		"RegisterItself": write(func(c ctx, s store) error {
+			return s.RegisterItself(c, &oauth.SelfRegistration{Client: fullClient("z"), Holder: "x", Bound: wide, Since: start, Event: e})
+		}),
+		"InitialToken":       read(func(c ctx, s store) (*oauth.InitialToken, error) { return s.InitialToken(c, []byte("x")) }),
+		"InitialTokens":      read(func(c ctx, s store) ([]oauth.InitialToken, error) { return s.InitialTokens(c) }),
+		"AddInitialToken":    write(func(c ctx, s store) error { return s.AddInitialToken(c, initialToken("x"), 10, e) }),
+		"RevokeInitialToken": write(func(c ctx, s store) error { return s.RevokeInitialToken(c, "x", e) }),
+		"CountClients":       read(func(c ctx, s store) (int, error) { return s.CountClients(c, oauth.SourceDynamic, 10) }),
 		"PushRequest": write(func(c ctx, s store) error {
 			return s.PushRequest(c, pushedRequest("x", start), oauth.WaitingBound{All: 10, Holder: 10})
 		}),

@@ -15,6 +15,8 @@ const (
 	revokedKept   = 24 * time.Hour      // so that a wall clock that goes back revives no revoked token
 	tombstoneKept = 30 * 24 * time.Hour // so that a dead token is told from a strange one
 	dayKept       = 400                 // days
+
+	registrationKept = 2 * 24 * time.Hour // twice as long as it counts against its address
 )
 
 // Sweep implements [oauth.Store]; it sweeps sessions, counters, the audit log, and erased keys from the WAL too. Each kind of
@@ -67,6 +69,10 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 			return tx.SweepMailCounts(ctx, now.Unix()/3600-mailCountsKept, lim)
 		}},
 		{"sweep deliveries", func(tx *Tx) (int64, error) { return tx.sweepDeliveries(ctx, now, lim) }},
+		{"sweep registrations", func(tx *Tx) (int64, error) {
+			return tx.SweepRegistrations(ctx, micros(now.Add(-registrationKept)), lim)
+		}},
+		{"sweep initial access tokens", func(tx *Tx) (int64, error) { return tx.SweepInitialTokens(ctx, micros(now.Add(-tombstoneKept)), lim) }},
 		{"sweep keys", func(tx *Tx) (int64, error) { return tx.sweepKeys(ctx, now) }},
 	} {
 		var n int64
@@ -82,6 +88,7 @@ func (d *DB) sweepTables(ctx context.Context, now time.Time, batch int) (int, er
 	for _, sweep := range []func() (int, error){
 		func() (int, error) { return d.sweepRefusals(ctx, now, batch) },
 		func() (int, error) { return d.expireGrants(ctx, now, batch) },
+		func() (int, error) { return d.sweepUnusedClients(ctx, now, batch) }, // when it is known which grants have ended
 		func() (int, error) { return d.SweepPeople(ctx, now, batch) },
 		func() (int, error) { return d.SweepAudit(ctx, now.Add(-AuditRetention), batch) },
 	} {

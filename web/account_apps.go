@@ -47,7 +47,7 @@ func (s *Server) showApps(w http.ResponseWriter, r *http.Request, me *self) {
 // appCard puts an application into words, with so many of its sign-ins.
 func (s *Server) appCard(t *view.Text, app *oauth.App, devices int) view.App {
 	card := view.App{
-		Name: app.Client.Name, Path: appPath(app.Client.ID), Host: appHost(t, &app.Client), Off: app.Client.DisabledAt != nil, May: s.scopeGroups(t, app.Scope(), app.Claims()),
+		Name: app.Client.Name, Path: appPath(app.Client.ID), Host: appHost(t, &app.Client), Unverified: app.Client.Unverified(), Off: app.Client.DisabledAt != nil, May: s.scopeGroups(t, app.Scope(), app.Claims()),
 	}
 	if app.Consent != nil {
 		card.AllowedAt = &app.Consent.GivenAt

@@ -73,7 +73,7 @@ func (s *Server) clientFrame(w http.ResponseWriter, r *http.Request, a *admin, c
 
 func clientHead(t *view.Text, c *oauth.Client, tab string) view.ClientHead {
 	return view.ClientHead{
-		ID: c.ID, Name: c.Name, Path: clientPath(c.ID), Kind: kindName(t, c), Disabled: c.DisabledAt != nil, Trusted: c.Trusted, Tab: tab,
+		ID: c.ID, Name: c.Name, Path: clientPath(c.ID), Kind: kindName(t, c), Disabled: c.DisabledAt != nil, Trusted: c.Trusted, Unverified: c.Unverified(), Tab: tab,
 	}
 }
 
@@ -163,6 +163,8 @@ func clientProblem(t *view.Text, err error) (field, text string) {
 		return "rotation", t.T("admin.clients.error.rotation")
 	case "policy":
 		return "preset", sentence(why)
+	case "trusted":
+		return member, sentence(why)
 	case "scope", "overlap", "client_id":
 		return member, sentence(why)
 	}

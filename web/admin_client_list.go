@@ -25,13 +25,19 @@ func (s *Server) showClients(w http.ResponseWriter, r *http.Request, a *admin) {
 		return
 	}
 	search := strings.TrimSpace(r.URL.Query().Get("q"))
+	source := r.URL.Query().Get("source")
 	found := slices.DeleteFunc(slices.Clone(all), func(c oauth.Client) bool {
-		return !containsFold(c.Name, search) && !containsFold(c.ID, search)
+		return !containsFold(c.Name, search) && !containsFold(c.ID, search) || source != "" && c.Source.String() != source
 	})
 	from, _ := strconv.Atoi(r.URL.Query().Get("from"))
 	from = min(max(from, 0), len(found))
 	end := min(from+clientsAPage, len(found))
-	page := view.AdminClients{AdminFrame: s.adminFrame(w, r, a, "clients"), Search: search, Any: len(all) > 0, Now: s.now()}
+	page := view.AdminClients{AdminFrame: s.adminFrame(w, r, a, "clients"), Search: search, Any: len(all) > 0, Now: s.now(), Filtered: search != "" || source != ""}
+	page.Sources = []view.Option{
+		{Label: page.Text.T("admin.clients.source.any"), Selected: source == ""},
+		{Value: oauth.SourceAdmin.String(), Label: page.Text.T("admin.clients.source.admin"), Selected: source == oauth.SourceAdmin.String()},
+		{Value: oauth.SourceDynamic.String(), Label: page.Text.T("admin.clients.source.dynamic"), Selected: source == oauth.SourceDynamic.String()},
+	}
 	for _, c := range found[from:end] {
 		row, err := s.clientRow(r, page.Text, &c)
 		if err != nil {
@@ -40,7 +46,7 @@ func (s *Server) showClients(w http.ResponseWriter, r *http.Request, a *admin) {
 		}
 		page.Rows = append(page.Rows, row)
 	}
-	page.Pager = clientPager(page.Text, search, from, end, len(found))
+	page.Pager = clientPager(page.Text, search, source, from, end, len(found))
 	s.showPage(w, r, http.StatusOK, false, page)
 }
 
@@ -64,6 +70,7 @@ func (s *Server) applications(r *http.Request) ([]oauth.Client, error) {
 func (s *Server) clientRow(r *http.Request, t *view.Text, c *oauth.Client) (view.ClientRow, error) {
 	row := view.ClientRow{
 		ID: c.ID, Name: c.Name, URL: clientPath(c.ID), Kind: kindName(t, c), Disabled: c.DisabledAt != nil, Trusted: c.Trusted,
+		Unverified: c.Unverified(), LeadsTo: leadsTo(c),
 	}
 	if !getsPeople(c) {
 		return row, nil
@@ -79,11 +86,14 @@ func (s *Server) clientRow(r *http.Request, t *view.Text, c *oauth.Client) (view
 	return row, nil
 }
 
-func clientPager(t *view.Text, search string, from, end, total int) view.Pager {
+func clientPager(t *view.Text, search, source string, from, end, total int) view.Pager {
 	at := func(from int) string {
 		q := url.Values{}
 		if search != "" {
 			q.Set("q", search)
+		}
+		if source != "" {
+			q.Set("source", source)
 		}
 		if from > 0 {
 			q.Set("from", strconv.Itoa(from))
@@ -101,6 +111,16 @@ func clientPager(t *view.Text, search string, from, end, total int) view.Pager {
 		p.Next = at(end)
 	}
 	return p
+}
+
+// leadsTo says where a client's redirect URIs lead: the first places, and how many more.
+func leadsTo(c *oauth.Client) string {
+	const shown = 3
+	places := c.Destinations()
+	if len(places) <= shown {
+		return strings.Join(places, ", ")
+	}
+	return strings.Join(places[:shown], ", ") + " +" + strconv.Itoa(len(places)-shown)
 }
 
 func containsFold(s, part string) bool {

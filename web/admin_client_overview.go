@@ -19,6 +19,15 @@ func (s *Server) showClient(w http.ResponseWriter, r *http.Request, a *admin, c 
 		AdminFrame: frame, ClientHead: clientHead(t, c, "overview"), Facts: clientFacts(t, c), RedirectURIs: c.RedirectURIs, LogoutURIs: c.PostLogoutRedirectURIs, Backchannel: c.BackchannelLogoutURI, Scopes: c.Scope,
 		Created: c.CreatedAt, Changed: c.UpdatedAt, People: getsPeople(c), Now: s.now(),
 	}
+	if c.Unverified() {
+		now, err := s.store.SiteSettings(ctx)
+		if err != nil {
+			s.unavailable(w, r, "read the settings", err)
+			return
+		}
+		page.OwnWord = t.T("admin.clients.source.notice", "Host", leadsTo(c), "Unused", t.Duration(now.Registration.Unused))
+		page.About = aboutFacts(t, c.About)
+	}
 	var err error
 	if page.Refusals, err = s.recentRefusals(ctx, t, oauth.RefusalFilter{ClientID: c.ID, Limit: refusalsOfClient}); err != nil {
 		s.unavailable(w, r, "read refusals", err)
@@ -68,11 +77,31 @@ func clientFigures(t *view.Text, grants string, days []oauth.ClientDayCount) []v
 	}
 }
 
+// aboutFacts are what a client says of itself. Its addresses are told, and lead nowhere: whoever looks after the server follows none by
+// mistake.
+func aboutFacts(t *view.Text, a oauth.About) (facts []view.ClientFact) {
+	for _, fact := range []view.ClientFact{
+		{Label: t.T("admin.clients.source.client_uri"), Value: a.ClientURI}, {Label: t.T("admin.clients.source.logo_uri"), Value: a.LogoURI},
+		{Label: t.T("admin.clients.source.policy_uri"), Value: a.PolicyURI}, {Label: t.T("admin.clients.source.tos_uri"), Value: a.TermsURI},
+		{Label: t.T("admin.clients.source.contacts"), Value: strings.Join(a.Contacts, ", ")},
+		{Label: t.T("admin.clients.source.software"), Value: strings.TrimSpace(a.SoftwareID + " " + a.SoftwareVersion)},
+	} {
+		if fact.Value != "" {
+			facts = append(facts, fact)
+		}
+	}
+	return facts
+}
+
 // clientFacts are what a registration says, in words.
 func clientFacts(t *view.Text, c *oauth.Client) []view.ClientFact {
 	facts := []view.ClientFact{}
 	add := func(label, value, note string) {
 		facts = append(facts, view.ClientFact{Label: label, Value: value, Note: note})
+	}
+	if c.Unverified() {
+		add(t.T("admin.clients.source.fact"), t.T("admin.clients.source.fact_dynamic"), "")
+		add(t.T("admin.clients.source.leads"), leadsTo(c), "")
 	}
 	switch c.AuthMethod {
 	case oauth.AuthNone:

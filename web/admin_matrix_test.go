@@ -62,6 +62,7 @@ type matrix struct {
 	*site
 	grant string
 	group string
+	token string // id of an initial access token
 }
 
 func newMatrix(t *testing.T) *matrix {
@@ -76,6 +77,12 @@ func newMatrix(t *testing.T) *matrix {
 	m.grant = grants[0].ID
 	m.group = m.site.group("Staff", "staff", "U1")
 	m.limit("TR", m.group)
+	m.initialToken(1)
+	tokens, err := m.db.InitialTokens(context.Background())
+	if err != nil || len(tokens) != 1 {
+		t.Fatal(tokens, err)
+	}
+	m.token = tokens[0].ID
 	if err := m.engine.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +93,7 @@ func newMatrix(t *testing.T) *matrix {
 func (m *matrix) fill(t testing.TB, pattern, person string) string {
 	t.Helper()
 	id := map[string]string{
-		"grants": m.grant, "clients": "CB", "apis": m.secret["RS.id"], "people": m.person[person].ID, "groups": m.group, "keys": "1", "audit": "1", "refusals": "1",
+		"grants": m.grant, "clients": "CB", "apis": m.secret["RS.id"], "people": m.person[person].ID, "groups": m.group, "keys": "1", "audit": "1", "refusals": "1", "registration": m.token,
 	}[strings.Split(pattern+"/", "/")[2]]
 	sessions, err := m.people.Sessions(t.Context(), m.person[person].ID, m.clock.Wall())
 	if err != nil {
@@ -119,7 +126,7 @@ func (m *matrix) stored(t testing.TB) string {
 		"SELECT * FROM clients ORDER BY id", "SELECT * FROM apis ORDER BY resource", "SELECT * FROM grants ORDER BY id", "SELECT id, ends_at FROM keys ORDER BY id",
 		"SELECT id, person_id, ended_at FROM sessions ORDER BY id", "SELECT id, used_at, expires_at FROM links ORDER BY id", "SELECT * FROM settings ORDER BY name",
 		"SELECT * FROM bulk_revocations ORDER BY id", "SELECT * FROM groups ORDER BY id", "SELECT * FROM group_members ORDER BY group_id, person_id",
-		"SELECT * FROM client_groups ORDER BY client_id", "SELECT * FROM role_claims ORDER BY role", "SELECT absolute_deadline FROM refresh_tokens",
+		"SELECT * FROM client_groups ORDER BY client_id", "SELECT * FROM initial_access_tokens ORDER BY id", "SELECT * FROM role_claims ORDER BY role", "SELECT absolute_deadline FROM refresh_tokens",
 		"SELECT kind, detail FROM audit_events WHERE kind NOT LIKE 'sign_in%' AND kind <> 'audit.verified' ORDER BY seq",
 	} {
 		rows, err := q.QueryContext(t.Context(), query)

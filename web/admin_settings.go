@@ -181,7 +181,7 @@ func settingsProblem(t *view.Text, e settings.FieldError) string {
 	case settings.ProblemLogoDamaged:
 		return t.T("admin.settings.error.logo_damaged")
 	}
-	return e.Detail
+	return e.Detail // of the policy and of the rules of registration
 }
 
 func (s *Server) writeSettings(w http.ResponseWriter, r *http.Request, a *admin, status int, f settingsForm) {
@@ -212,6 +212,14 @@ func (s *Server) writeSettings(w http.ResponseWriter, r *http.Request, a *admin,
 	page.SignUp = view.SignUpChoice{
 		On: f.SignUp.On, Error: f.errors["signup"],
 		Domains: view.Field{Name: "signup_domains", Label: t.T("admin.settings.signup.domains_label"), Help: t.T("admin.settings.signup.domains_help"), Value: f.signUp, Error: f.errors["signup_domains"], Placeholder: "example.com", Autocomplete: "off"},
+	}
+	switch f.Registration.Mode {
+	case oauth.RegistrationByToken:
+		page.Registration = t.T("admin.settings.registration.token")
+	case oauth.RegistrationOpen:
+		page.Registration = t.T("admin.settings.registration.open")
+	default:
+		page.Registration = t.T("admin.settings.registration.off")
 	}
 	page.Mail = t.T("admin.mail.off")
 	if s.cfg.Mail.Open() {

@@ -65,6 +65,10 @@ var kindTexts = map[audit.Kind]kindText{
 	audit.SetupLinkCreated:     {"admin.audit.kind.setup_link_created", tonePlain},
 	audit.FactorCopySuspected:  {"admin.audit.kind.factor_copy_suspected", toneBad},
 	audit.ClientCreated:        {"admin.audit.kind.client_created", toneGood},
+	audit.ClientRegistered:     {"admin.audit.kind.client_registered", toneGood},
+	audit.ClientExpired:        {"admin.audit.kind.client_expired", tonePlain},
+	audit.InitialTokenCreated:  {"admin.audit.kind.initial_token_created", toneCaution},
+	audit.InitialTokenRevoked:  {"admin.audit.kind.initial_token_revoked", tonePlain},
 	audit.ClientUpdated:        {"admin.audit.kind.client_updated", tonePlain},
 	audit.ClientDisabled:       {"admin.audit.kind.client_disabled", toneCaution},
 	audit.ClientEnabled:        {"admin.audit.kind.client_enabled", toneGood},
@@ -330,7 +334,7 @@ var kindGroups = []struct {
 }{
 	{"sign-ins", "admin.audit.group.sign_ins", []string{"sign_in", "session"}},
 	{"people", "admin.audit.group.people", []string{"person", "invitation", "factor", "group"}},
-	{"applications", "admin.audit.group.applications", []string{"client", "api", "delivery"}},
+	{"applications", "admin.audit.group.applications", []string{"client", "initial_access_token", "api", "delivery"}},
 	{"grants", "admin.audit.group.grants", []string{"consent", "grant", "access_token", "refresh_token"}},
 	{"server", "admin.audit.group.server", []string{"key", "server", "settings", "audit", "mail"}},
 }

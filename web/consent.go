@@ -33,6 +33,9 @@ func (s *Server) consentPage(w http.ResponseWriter, r *http.Request, p *oauth.Pr
 	if page.Device = deviceAsked(page.Text, p); page.Device != nil {
 		page.WithSession = false
 	}
+	if p.Client.Unverified() {
+		page.ClientHost, page.Unverified = page.RedirectTo, unverified(page.Text, p.Client.About)
+	}
 	page.Refresh = oauth.GetsRefreshToken(p.Client, p.Scope)
 	page.Groups = s.scopeGroups(page.Text, p.Scope, p.Claims)
 	for i := range page.Groups {
@@ -41,6 +44,20 @@ func (s *Server) consentPage(w http.ResponseWriter, r *http.Request, p *oauth.Pr
 		}
 	}
 	return page
+}
+
+// unverified says what a client says of itself, where nobody here vouches for it.
+func unverified(t *view.Text, a oauth.About) *view.Unverified {
+	u := &view.Unverified{}
+	for _, page := range []view.OwnPage{
+		{Label: t.T("consent.unverified.client"), URL: a.ClientURI}, {Label: t.T("consent.unverified.policy"), URL: a.PolicyURI}, {Label: t.T("consent.unverified.terms"), URL: a.TermsURI},
+	} {
+		if page.URL != "" {
+			page.Host = hostOf(page.URL)
+			u.Pages = append(u.Pages, page)
+		}
+	}
+	return u
 }
 
 // consent takes the person's answer. The token of the form holds who was asked, by whom and for what, so the answer of one

@@ -119,6 +119,22 @@ func (s faultyStore) DenyDevice(ctx context.Context, id string, hash []byte, at 
 	return s.f.around("DenyDevice", func() error { return s.Store.DenyDevice(ctx, id, hash, at, e) })
 }
 
+func (s faultyStore) InitialToken(ctx context.Context, hash []byte) (*oauth.InitialToken, error) {
+	return around(s.f, "InitialToken", func() (*oauth.InitialToken, error) { return s.Store.InitialToken(ctx, hash) })
+}
+
+func (s faultyStore) RegisterItself(ctx context.Context, r *oauth.SelfRegistration) error {
+	return s.f.around("RegisterItself", func() error { return s.Store.RegisterItself(ctx, r) })
+}
+
+func (s faultyStore) UpdateClient(ctx context.Context, c *oauth.Client, e audit.Event) error {
+	return s.f.around("UpdateClient", func() error { return s.Store.UpdateClient(ctx, c, e) })
+}
+
+func (s faultyStore) DeleteClient(ctx context.Context, id string, e audit.Event) error {
+	return s.f.around("DeleteClient", func() error { return s.Store.DeleteClient(ctx, id, e) })
+}
+
 func (s faultyStore) UseAssertion(ctx context.Context, id []byte, keepUntil time.Time) error {
 	return s.f.around("UseAssertion", func() error { return s.Store.UseAssertion(ctx, id, keepUntil) })
 }

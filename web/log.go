@@ -82,7 +82,7 @@ func (s *Server) broken(w *recorder, r *http.Request) {
 }
 
 // secretText finds what may open something: this server's own secrets by their prefixes, and JWTs.
-var secretText = regexp.MustCompile(`rg[racsl]1_[0-9A-Za-z]+|eyJ[0-9A-Za-z_-]{10,}(\.[0-9A-Za-z_-]*)*`)
+var secretText = regexp.MustCompile(`rg[racsldim]1_[0-9A-Za-z]+|eyJ[0-9A-Za-z_-]{10,}(\.[0-9A-Za-z_-]*)*`)
 
 // outside makes text that a caller sent fit for the log and for events: without control characters, and without the secrets
 // that programs put where none belong (WEB-46, WEB-47).

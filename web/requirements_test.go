@@ -40,6 +40,7 @@ func TestRequirements(t *testing.T) {
 	requirementsClaims(t)
 	requirementsDV(t)
 	requirementsTX(t)
+	requirementsDCR(t)
 	requirementsLO(t)
 	requirementsBackchannel(t)
 	requirementsNA(t)

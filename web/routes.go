@@ -18,13 +18,16 @@ func (s *Server) routes() http.Handler {
 	pages := budget(s.cfg.PageBudget, s.tooManyPages)
 
 	// Programs, any of them. Client authentication is part of the request; no cookie is looked at.
-	program := func(path, methods string, h http.HandlerFunc) {
-		handler := s.shared(methods, calls(deadline(h)))
+	programWhile := func(offered func(http.Handler) http.Handler, path, methods string, h http.HandlerFunc) {
+		handler := offered(s.shared(methods, calls(deadline(h))))
 		for _, method := range strings.Split(methods, ", ") {
 			mux.Handle(method+" "+path, handler)
 		}
 		mux.Handle("OPTIONS "+path, handler)
-		mux.Handle(path, s.shared(methods, s.methodNotAllowed(methods, s.jsonMethodNotAllowed)))
+		mux.Handle(path, offered(s.shared(methods, s.methodNotAllowed(methods, s.jsonMethodNotAllowed))))
+	}
+	program := func(path, methods string, h http.HandlerFunc) {
+		programWhile(func(next http.Handler) http.Handler { return next }, path, methods, h)
 	}
 	program(oauth.PathToken, "POST", s.token)
 	program(oauth.PathPAR, "POST", s.par)
@@ -32,6 +35,8 @@ func (s *Server) routes() http.Handler {
 	program(oauth.PathIntrospect, "POST", s.introspect)
 	program(oauth.PathDeviceAuthorization, "POST", s.deviceAuthorization)
 	program(oauth.PathUserInfo, "GET, POST", s.userinfo)
+	programWhile(s.whileRegistering, oauth.PathRegister, "POST", s.register)
+	programWhile(s.whileRegistering, oauth.PathRegister+"/{id}", "GET, PUT, DELETE", s.configuration)
 
 	// Programs and browsers, public documents.
 	s.document(mux, oauth.PathOAuthMetadata, s.metadata)
@@ -103,6 +108,7 @@ func (s *Server) routes() http.Handler {
 	s.adminAPIs(area)
 	s.adminGrant(area)
 	s.adminClients(area)
+	s.adminRegistration(area)
 	s.adminGrants(area)
 
 	// Pages of somebody's own account, each below /account and about nobody else.
@@ -138,7 +144,7 @@ func (s *Server) forPrograms(path string) bool {
 	case oauth.PathToken, oauth.PathPAR, oauth.PathRevoke, oauth.PathIntrospect, oauth.PathUserInfo, oauth.PathDeviceAuthorization, oauth.PathJWKS, "/healthz", "/readyz":
 		return true
 	}
-	return strings.Contains(path, "/.well-known/")
+	return strings.Contains(path, "/.well-known/") || strings.HasPrefix(strings.TrimPrefix(path, s.base), oauth.PathRegister)
 }
 
 // mount puts the routes below the issuer's path, and the inserted forms of the metadata at the root.

@@ -57,6 +57,8 @@ const (
 	SetupLinkCreated     Kind = "server.setup_link_created"
 
 	ClientCreated       Kind = "client.created"
+	ClientRegistered    Kind = "client.registered" // by itself
+	ClientExpired       Kind = "client.expired"    // nobody used it
 	ClientUpdated       Kind = "client.updated"
 	ClientDisabled      Kind = "client.disabled"
 	ClientEnabled       Kind = "client.enabled"
@@ -64,6 +66,9 @@ const (
 	ClientSecretRotated Kind = "client.secret_rotated"
 	ClientSecretEnded   Kind = "client.secret_ended"
 	ClientAuthFailed    Kind = "client.authentication_failed"
+
+	InitialTokenCreated Kind = "initial_access_token.created"
+	InitialTokenRevoked Kind = "initial_access_token.revoked"
 
 	APICreated Kind = "api.created"
 	APIUpdated Kind = "api.updated"

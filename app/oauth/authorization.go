@@ -174,7 +174,7 @@ func (s *Server) decide(ctx context.Context, client *Client, request *Authorizat
 		return nil, s.redirected(&request.Parameters, refuse(AccessDenied, "The person refused."))
 	}
 	var consent *Consent
-	if !client.Public() && request.Device == nil { // what a device was allowed is no answer to another one
+	if client.remembered() && request.Device == nil { // what a device was allowed is no answer to another one
 		remembered, err := s.store.Consent(ctx, who.PersonID, client.ID)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, s.redirected(&request.Parameters, fault("read consent", err))
@@ -320,7 +320,7 @@ func (s *Server) proceed(ctx context.Context, client *Client, r *AuthorizationRe
 		return nil, refuse(InvalidScope, "The scope offline_access alone gives nothing.")
 	}
 	claims := r.Claims.beyond(r.Scope)
-	asks := r.PromptConsent || !client.Trusted && (client.Public() || !remembered.Covers(scope, r.Resources, claims))
+	asks := r.PromptConsent || !client.Trusted && (!client.remembered() || !remembered.Covers(scope, r.Resources, claims))
 	if asks {
 		if r.PromptNone {
 			return nil, refuse(ConsentRequired, "The person has not consented to this.")
@@ -376,7 +376,7 @@ func (s *Server) mayName(ctx context.Context, client *Client, r *AuthorizationRe
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
-	return !client.Public(), fault("read consent", err)
+	return client.remembered(), fault("read consent", err)
 }
 
 // freshlySignedIn says whether the person has signed in since the request began. Which sign-in it was tells, not the clock,

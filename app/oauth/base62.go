@@ -16,6 +16,8 @@ const (
 	secretPrefix       = "rgs1_"
 	codePrefix         = "rgc1_"
 	deviceCodePrefix   = "rgd1_"
+	initialTokenPrefix = "rgi1_"
+	ownTokenPrefix     = "rgm1_"
 
 	checksumWidth = 6 // base62 characters that hold 32 bits
 )

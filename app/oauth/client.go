@@ -57,6 +57,10 @@ type Client struct {
 	// by [GrantTokenExchange]: resource indicators.
 	ExchangeSubjects    []string
 	ExchangeAudiences   []string
+	Source              ClientSource
+	About               About      // what it says of itself, where nobody vouches for it
+	RegistrationHash    []byte     // of the token with which it looks after its registration, RFC 7592 §3; nil: it has none
+	SeenAt              *time.Time // when it was last known to be in use, set by the store; nil: it does not go for want of use
 	Policy              Policy
 	Restricted          bool    // only members of Groups may use it; with no group nobody may
 	Groups              []Group // in the order of their names; empty unless Restricted
@@ -156,6 +160,9 @@ func (c *Client) Validate() error {
 	}
 	if c.PKCEWaived && c.Public() {
 		return bad("no-pkce: a public client needs PKCE (RFC 9700 section 2.1.1)")
+	}
+	if c.Trusted && c.Unverified() {
+		return bad("trusted: a client that nobody here has registered is never trusted")
 	}
 	if c.Secret == nil && c.HasSecret() {
 		return bad("token_endpoint_auth_method: %s needs a secret", c.AuthMethod)

@@ -33,12 +33,12 @@ func TestWEB48EveryMemberOfARegistrationIsInTheAuditLog(t *testing.T) {
 	w := newWorld(t, inMemory(t))
 	defer w.close()
 	disabled := epoch
-	notFacts := []string{"ID", "Secret", "OldSecret", "Groups", "Policy", "GrantsRevokedBefore", "Version", "CreatedAt", "UpdatedAt",
+	notFacts := []string{"ID", "Secret", "OldSecret", "Groups", "Policy", "GrantsRevokedBefore", "Version", "CreatedAt", "UpdatedAt", "RegistrationHash", "SeenAt",
 		"JWKS", "JWKSURI", "AuthSigningAlg"} // of clients that sign, below
 	other := map[string]any{ // another value than the fixture has
 		"Name": "Other name", "AuthMethod": oauth.AuthPost, "RedirectURIs": []string{"https://other.test/cb"}, "GrantTypes": []string{oauth.GrantAuthorizationCode},
 		"Scope": oauth.Scope{"read"}, "Trusted": true, "PKCEWaived": true, "RedirectURIRequired": true, "SecondFactor": true, "PARRequired": true, "DPoPRequired": true, "FormPost": true,
-		"PostLogoutRedirectURIs": []string{"https://app.test/bye"}, "BackchannelLogoutURI": "https://app.test/logout", "LogoutSessionRequired": true, "DisabledAt": &disabled, "Restricted": true,
+		"PostLogoutRedirectURIs": []string{"https://app.test/bye"}, "BackchannelLogoutURI": "https://app.test/logout", "LogoutSessionRequired": true, "Source": oauth.SourceDynamic, "About": oauth.About{PolicyURI: "https://app.test/privacy"}, "DisabledAt": &disabled, "Restricted": true,
 		"ExchangeSubjects": []string{"https://api.test/"}, "ExchangeAudiences": []string{"https://api.test/"},
 		"Preset": oauth.PresetStrict, "Refresh": oauth.RefreshOffline, "RotationOff": true, "Grace": 5 * time.Second, "Idle": time.Hour, "Absolute": 31 * 24 * time.Hour,
 		"AccessTokenLifetime": time.Minute, "AccessTokenFormat": oauth.FormatOpaque, "IDTokenAlg": "ES256", "MaxGrants": 3, "RefreshLimit": 60,

@@ -53,6 +53,9 @@ func signsWith(k *jose.JSONWebKey, algorithm string) bool {
 	return false
 }
 
+// privateMembers are what a private or a symmetric key has and no public one, RFC 7517 §4.
+var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+
 // readKeys reads the keys of a JWK set that may sign assertions, RFC 7517 §5. Those of other kinds are left out, as the set may serve
 // other purposes too. Private and symmetric keys are an error where strict is set, and left out elsewhere.
 func readKeys(text []byte, strict bool) ([]jose.JSONWebKey, error) {
@@ -71,7 +74,7 @@ func readKeys(text []byte, strict bool) ([]jose.JSONWebKey, error) {
 		if json.Unmarshal(raw, &members) != nil {
 			return nil, errors.New("has a key that is no JSON object")
 		}
-		if slices.ContainsFunc([]string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}, func(name string) bool { _, has := members[name]; return has }) {
+		if slices.ContainsFunc(privateMembers, func(name string) bool { _, has := members[name]; return has }) {
 			if strict {
 				return nil, errors.New("has a private or symmetric key; give the public keys only, and make new ones where this left the application")
 			}

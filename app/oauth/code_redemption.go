@@ -140,7 +140,7 @@ func (s *Server) redeem(ctx context.Context, client *Client, owner *Owner, code 
 		return nil, err
 	}
 	redemption := &Redemption{
-		CodeHash: code.Hash, At: now.Wall, OwnerVersion: owner.Version, ClientVersion: client.Version, MaxGrants: client.Policy.MaxGrants,
+		CodeHash: code.Hash, At: now.Wall, OwnerVersion: owner.Version, ClientVersion: client.Version, MaxGrants: client.Policy.MaxGrants, SeesClient: client.SeenAt != nil,
 		Event: audit.Event{At: now.Wall, Kind: audit.GrantCreated, Origin: r.By, PersonID: g.PersonID, ClientID: client.ID, GrantID: g.ID,
 			Result: "ok", Detail: audit.Details("scope", g.Scope.String())},
 		Evicted: func(id string) audit.Event {

@@ -16,6 +16,10 @@ type Consent struct {
 	GivenAt   time.Time
 }
 
+// remembered says whether what people allow a client is remembered, so that it need not ask again. Anybody could be behind the name of a
+// public client, and of one that nobody vouches for.
+func (c *Client) remembered() bool { return !c.Public() && !c.Unverified() }
+
 // grow gives what is remembered after an answer: all that was allowed before and now, without what was asked for this time
 // and unticked. c may be nil.
 func (c *Consent) grow(asked *Progress, granted Scope, claims Claims) *Consent {

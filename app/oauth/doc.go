@@ -23,6 +23,10 @@
 // have. [Server.Logout] (end_session.go) reads an application's wish to sign a person out, and
 // [Server.LogoutToken] (logout_token.go) tells applications that a session has ended. [Metadata] says what this server can do.
 //
+// Clients may register themselves ([Server.RegisterItself] in dynamic_registration.go; what they say of themselves: client_metadata.go) as far as
+// an admin lets them (registration_rules.go, initial_access_token.go), and look after their registration (client_configuration.go). Nobody
+// vouches for them: [Client.Unverified].
+//
 // # Rules that hold everywhere
 //
 // What changes state is one method of the [Store] and one transaction, and every one-time thing is used up there, so that of
@@ -56,6 +60,8 @@
 //	OpenID Connect RP-Initiated Logout §2.1  metadata.go
 //	OpenID Connect RP-Initiated Logout §3  end_session.go
 //	OpenID Connect RP-Initiated Logout §3.1  redirect_uri.go
+//	OpenID Connect Registration §2       client_metadata.go, client_source.go
+//	OpenID Connect Registration §5       client_metadata.go
 //	RFC 3986 §6.2.2.1                    resource.go
 //	RFC 4648 §3.5                        base64url.go
 //	RFC 4648 §5                          base64url.go
@@ -91,8 +97,15 @@
 //	RFC 7521 §4.2                        client_assertion.go
 //	RFC 7523 §2.2                        client_assertion.go
 //	RFC 7523 §3                          client_assertion.go
-//	RFC 7591 §2                          client.go, client_key.go
-//	RFC 7591 §3.2.2                      client.go
+//	RFC 7591 §2                          client.go, client_key.go, client_metadata.go, client_source.go
+//	RFC 7591 §3                          initial_access_token.go, metadata.go, registration_rules.go
+//	RFC 7591 §3.1                        dynamic_registration.go
+//	RFC 7591 §3.2.1                      dynamic_registration.go
+//	RFC 7591 §3.2.2                      client.go, dynamic_registration.go
+//	RFC 7592 §2.1                        client_configuration.go
+//	RFC 7592 §2.2                        client_configuration.go
+//	RFC 7592 §2.3                        client_configuration.go
+//	RFC 7592 §3                          client.go, client_configuration.go, dynamic_registration.go
 //	RFC 7636 §4.1                        pkce.go
 //	RFC 7636 §4.2                        pkce.go
 //	RFC 7636 §4.6                        pkce.go

@@ -60,6 +60,7 @@ var (
 	ErrConflict = errors.New("oauth: changed meanwhile") // a compare-and-swap missed: read again and decide again
 	ErrSpent    = errors.New("oauth: used before")       // a one-time thing was used before
 	ErrTooMany  = errors.New("oauth: too many")          // a bounded table has no room for one more of this holder
+	ErrFull     = errors.New("oauth: full")              // ... for one more of anybody
 )
 
 // Causes of an [*Error] before the redirect URI is proven, for the words of the page.
@@ -124,7 +125,7 @@ func fault(doing string, err error) error {
 		return nil
 	}
 	var verdict *Error
-	if errors.As(err, &verdict) || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrSpent) || errors.Is(err, ErrExists) || errors.Is(err, ErrNoGroup) || errors.Is(err, ErrTooMany) {
+	if errors.As(err, &verdict) || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrSpent) || errors.Is(err, ErrExists) || errors.Is(err, ErrNoGroup) || errors.Is(err, ErrTooMany) || errors.Is(err, ErrFull) {
 		return err
 	}
 	return &Error{

@@ -20,6 +20,7 @@ type Metadata struct {
 	PAREndpoint                   string   `json:"pushed_authorization_request_endpoint"`
 	DeviceAuthorizationEndpoint   string   `json:"device_authorization_endpoint"`
 	EndSessionEndpoint            string   `json:"end_session_endpoint"`
+	RegistrationEndpoint          string   `json:"registration_endpoint,omitempty"` // RFC 7591 §3
 	BackchannelLogout             bool     `json:"backchannel_logout_supported"`
 	BackchannelLogoutSession      bool     `json:"backchannel_logout_session_supported"`
 	ServiceDocumentation          string   `json:"service_documentation"`
@@ -61,6 +62,7 @@ const (
 	PathDeviceAuthorization = "/device_authorization"
 	PathDevice              = "/device"
 	PathEndSession          = "/end_session"
+	PathRegister            = "/register"
 	PathJWKS                = "/.well-known/jwks.json"
 	PathOAuthMetadata       = "/.well-known/oauth-authorization-server"
 	PathOIDCMetadata        = "/.well-known/openid-configuration"
@@ -70,8 +72,12 @@ const (
 func (s *Server) Metadata() *Metadata {
 	confidential := []string{string(AuthBasic), string(AuthPost), string(AuthPrivateKeyJWT)}
 	withPublic := append(confidential[:3:3], string(AuthNone))
+	register := ""
+	if s.RegistrationOffered() {
+		register = s.issuer + PathRegister
+	}
 	return &Metadata{
-		Issuer:                s.issuer,
+		Issuer: s.issuer, RegistrationEndpoint: register,
 		AuthorizationEndpoint: s.issuer + PathAuthorize, TokenEndpoint: s.issuer + PathToken, UserInfoEndpoint: s.issuer + PathUserInfo,
 		JWKSURI: s.issuer + PathJWKS, RevocationEndpoint: s.issuer + PathRevoke, IntrospectionEndpoint: s.issuer + PathIntrospect, PAREndpoint: s.issuer + PathPAR, PARRequired: s.parRequired,
 		DeviceAuthorizationEndpoint: s.issuer + PathDeviceAuthorization, EndSessionEndpoint: s.issuer + PathEndSession,

@@ -181,7 +181,7 @@ func (c *Client) facts() []string {
 		scopesOnRefresh = p.ScopesOnRefresh.String()
 	}
 	return []string{
-		"name", c.Name, "auth_method", string(c.AuthMethod), "jwks", c.keyFacts(), "jwks_uri", c.JWKSURI, "auth_signing_alg", c.AuthSigningAlg, "redirect_uris", strings.Join(c.RedirectURIs, " "), "post_logout_redirect_uris", strings.Join(c.PostLogoutRedirectURIs, " "),
+		"name", c.Name, "source", c.Source.String(), "about", c.About.String(), "auth_method", string(c.AuthMethod), "jwks", c.keyFacts(), "jwks_uri", c.JWKSURI, "auth_signing_alg", c.AuthSigningAlg, "redirect_uris", strings.Join(c.RedirectURIs, " "), "post_logout_redirect_uris", strings.Join(c.PostLogoutRedirectURIs, " "),
 		"backchannel_logout_uri", c.BackchannelLogoutURI, "backchannel_logout_session_required", onOff(c.LogoutSessionRequired), "grant_types", strings.Join(c.GrantTypes, ","),
 		"exchange_subjects", strings.Join(c.ExchangeSubjects, " "), "exchange_audiences", strings.Join(c.ExchangeAudiences, " "),
 		"scope", c.Scope.String(), "trusted", onOff(c.Trusted), "pkce", onOff(!c.PKCEWaived), "redirect_uri_required", onOff(c.RedirectURIRequired), "second_factor", onOff(c.SecondFactor), "require_par", onOff(c.PARRequired), "dpop", onOff(c.DPoPRequired), "form_post", onOff(c.FormPost),

@@ -37,12 +37,14 @@ type Server struct {
 
 	ring    atomic.Pointer[keyRing]
 	apis    atomic.Pointer[registry]
+	terms   atomic.Pointer[RegistrationTerms]
 	windows *windowKeys
 	behind  *behind
 	replays replayCounter
 	limiter refreshLimiter
 	proofs  *proofMemory
 	guesses guesses
+	sectors guesses // addresses that registrations had looked at
 	tally   *Tally
 	fetch   Fetch
 	keySets keySets
@@ -85,7 +87,7 @@ func New(ctx context.Context, cfg Config, store Store) (*Server, error) {
 	if err := s.loadKeys(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.loadAPIs(ctx)
+	return s, errors.Join(s.loadAPIs(ctx), s.loadTerms(ctx))
 }
 
 // Issuer gives the issuer identifier.
@@ -140,11 +142,20 @@ func (s *Server) loadAPIs(ctx context.Context) error {
 	return nil
 }
 
-// Reload takes over what other processes have changed: keys and resource servers.
+func (s *Server) loadTerms(ctx context.Context) error {
+	terms, err := s.store.RegistrationTerms(ctx)
+	if err != nil {
+		return fmt.Errorf("read the rules of registration: %w", err)
+	}
+	s.terms.Store(&terms)
+	return nil
+}
+
+// Reload takes over what other processes have changed: keys, resource servers and the rules of registration.
 func (s *Server) Reload(ctx context.Context) error {
 	s.reload.Lock()
 	defer s.reload.Unlock()
-	return errors.Join(s.loadKeys(ctx), s.loadAPIs(ctx))
+	return errors.Join(s.loadKeys(ctx), s.loadAPIs(ctx), s.loadTerms(ctx))
 }
 
 // The rhythm of the background work.

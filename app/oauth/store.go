@@ -12,6 +12,7 @@ import (
 // is not one of this package's sentinels is a fault and never a verdict.
 type Store interface {
 	DeviceStore
+	RegistrationStore
 
 	// Client gives a registered client, disabled ones too.
 	Client(ctx context.Context, id string) (*Client, error)
@@ -156,6 +157,7 @@ type Redemption struct {
 	OwnerVersion  int64
 	ClientVersion int64
 	MaxGrants     int
+	SeesClient    bool // the client goes for want of use, and this is one
 	Event         audit.Event
 	Evicted       func(grantID string) audit.Event
 }

@@ -18,14 +18,15 @@ import (
 
 // Settings is all of them. The zero value of a field is what a new installation has; see [Default].
 type Settings struct {
-	Name          string       // of the product or organisation, as pages show it; "": Regrant
-	Accent        string       // colour of buttons and links as #rrggbb; "": ours
-	Logo          string       // hash of the logo, "" for none; set by [Save]
-	InviteDomains []string     // domains whose addresses may be invited, in lower case; none: any
-	SignUp        SignUp       // whether people make their accounts themselves
-	Policy        oauth.Policy // with which new clients begin
-	SecondFactor  SecondFactor // who has to show two factors at every sign-in
-	Version       int64        // raised by every change; 0: nothing was ever saved
+	Name          string                  // of the product or organisation, as pages show it; "": Regrant
+	Accent        string                  // colour of buttons and links as #rrggbb; "": ours
+	Logo          string                  // hash of the logo, "" for none; set by [Save]
+	InviteDomains []string                // domains whose addresses may be invited, in lower case; none: any
+	SignUp        SignUp                  // whether people make their accounts themselves
+	Policy        oauth.Policy            // with which new clients begin
+	SecondFactor  SecondFactor            // who has to show two factors at every sign-in
+	Registration  oauth.RegistrationRules // of clients that register themselves
+	Version       int64                   // raised by every change; 0: nothing was ever saved
 }
 
 // SignUp says who may make an account without being invited. Only the mailbox of the address proves that it is theirs, so it
@@ -64,7 +65,7 @@ func (f SecondFactor) String() string {
 // Default is what a new installation has.
 func Default() Settings {
 	policy, _ := oauth.PolicyOf(oauth.PresetStandard)
-	return Settings{Policy: policy}
+	return Settings{Policy: policy, Registration: oauth.DefaultRegistrationRules()}
 }
 
 // ErrChanged says that somebody else saved since the settings were read. Nothing was saved.
@@ -93,13 +94,14 @@ const (
 	ProblemNoMail      Problem = "no_mail"       // needs mails, and none can be sent
 	ProblemSecond      Problem = "second_factor" // none of the rules
 	ProblemPolicy      Problem = "policy"        // Detail says what, as the policy does
+	ProblemRules       Problem = "registration"  // a rule of registration is out of its bounds
 	ProblemLogoSize    Problem = "logo_size"     // more than [MaxLogoBytes]
 	ProblemLogoFormat  Problem = "logo_format"   // not a PNG
 	ProblemLogoPixels  Problem = "logo_pixels"   // wider or higher than [MaxLogoPixels]
 	ProblemLogoDamaged Problem = "logo_damaged"  // a PNG that cannot be read
 )
 
-// FieldError is what is wrong with one field, named as in forms: name, accent, logo, invite_domains, signup, signup_domains, or that of the policy.
+// FieldError is what is wrong with one field, named as in forms: name, accent, logo, invite_domains, signup, signup_domains, that of the policy, or of the rules of registration.
 type FieldError struct {
 	Field   string
 	Problem Problem
@@ -184,6 +186,10 @@ func (s Settings) Validate() error {
 		field, detail, _ := strings.Cut(oauth.AsError(err).Description, ": ")
 		add(field, ProblemPolicy, detail)
 	}
+	if err := s.Registration.Validate(); err != nil {
+		field, detail, _ := strings.Cut(oauth.AsError(err).Description, ": ")
+		add(field, ProblemRules, detail)
+	}
 	if wrong == nil {
 		return nil
 	}
@@ -254,8 +260,10 @@ func Save(ctx context.Context, store Store, next Settings, logo LogoChange, now 
 
 // facts are what the audit log says of settings.
 func (s Settings) facts() []string {
-	p := s.Policy
+	p, rules := s.Policy, s.Registration
 	return []string{
+		"registration", string(rules.Mode), "registration_per_address", fmt.Sprint(rules.PerAddress), "registration_total", fmt.Sprint(rules.Total),
+		"registration_unused", rules.Unused.String(), "registration_scope", rules.Scope.String(),
 		"name", s.Name, "accent", s.Accent, "logo", s.Logo, "invite_domains", strings.Join(s.InviteDomains, ","),
 		"signup", strconv.FormatBool(s.SignUp.On), "signup_domains", strings.Join(s.SignUp.Domains, ","), "second_factor", s.SecondFactor.String(),
 		"policy", string(p.Preset), "refresh", string(p.Refresh), "grace", p.Grace.String(), "idle", p.Idle.String(), "absolute", p.Absolute.String(),

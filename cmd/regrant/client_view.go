@@ -36,6 +36,7 @@ type clientView struct {
 	RequirePAR bool   `json:"require_pushed_authorization_requests"`
 	DPoP       bool   `json:"dpop_bound_access_tokens"`
 
+	Source              string     `json:"source,omitempty"` // who registered it, where that was no admin
 	Status              string     `json:"status"`
 	DisabledAt          *time.Time `json:"disabled_at,omitempty"`
 	UpdatedAt           time.Time  `json:"updated_at"`
@@ -78,6 +79,9 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 		Grace: p.Grace.Seconds(), Idle: p.Idle.Seconds(), Absolute: p.Absolute.Seconds(), AccessTokenLifetime: p.AccessTokenLifetime.Seconds(),
 		AccessTokenFormat: string(p.AccessTokenFormat), MaxGrants: p.MaxGrants, OnReuse: string(p.OnReuse), OnAccessLost: string(p.OnAccessLost), RefreshLimit: p.RefreshLimit,
 	}
+	if c.Unverified() {
+		v.Source = c.Source.String()
+	}
 	if c.FormPost {
 		v.ResponseModes = append(v.ResponseModes, string(oauth.ResponseFormPost))
 	}
@@ -112,7 +116,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	}
 	p := c.Policy
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
-		"Name", c.Name, "Status", clientStatus(c), "Authentication", string(c.AuthMethod), "Public keys", keysText(c), "Signs with", c.AuthSigningAlg,
+		"Name", c.Name, "Registered by", sourceText(c), "Status", clientStatus(c), "Authentication", string(c.AuthMethod), "Public keys", keysText(c), "Signs with", c.AuthSigningAlg,
 		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "After signing out", strings.Join(c.PostLogoutRedirectURIs, " "), "Told of sign-outs", backchannelText(c), "Grant types", strings.Join(c.GrantTypes, " "),
 		"Exchanges tokens of", strings.Join(c.ExchangeSubjects, " "), "Exchanges them for", strings.Join(c.ExchangeAudiences, " "), "Scope", c.Scope.String(),
 		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", requiredText(c.PARRequired), "DPoP", requiredText(c.DPoPRequired), "Answers", formPostText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
@@ -147,6 +151,14 @@ func clientStatus(c *oauth.Client) string {
 		return "disabled"
 	}
 	return "active"
+}
+
+// sourceText says who registered the client, where that was no admin.
+func sourceText(c *oauth.Client) string {
+	if !c.Unverified() {
+		return ""
+	}
+	return "itself; nobody has checked it"
 }
 
 func secretText(c *oauth.Client, secret string) string {

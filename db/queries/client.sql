@@ -16,14 +16,16 @@ INSERT INTO clients (id, name, token_endpoint_auth_method, redirect_uris, grant_
     access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations,
     disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at,
     dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris,
-    backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences)
+    backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences,
+    source, about, registration_hash, seen_at)
 VALUES (@id, @name, @token_endpoint_auth_method, @redirect_uris, @grant_types, @scope, @trusted_at, @pkce_waived_at,
     @redirect_uri_required_at, @secret_hash, @secret_hint, @secret_created_at, @old_secret_hash, @old_secret_hint,
     @old_secret_created_at, @old_secret_ends_at, @preset, @refresh, @rotation_off_at, @grace, @idle_lifetime, @absolute_lifetime,
     @access_token_lifetime, @access_token_format, @id_token_alg, @max_grants, @refresh_limit, @scopes_on_refresh, @on_reuse, @stale_generations,
     @disabled_at, @grants_revoked_before, @version, @created_at, @updated_at, @second_factor_at, @restricted_at, @on_access_lost, @par_required_at,
     @dpop_required_at, @form_post_at, @jwks, @jwks_uri, @auth_signing_alg, @post_logout_redirect_uris,
-    @backchannel_logout_uri, @logout_session_required_at, @exchange_subjects, @exchange_audiences)
+    @backchannel_logout_uri, @logout_session_required_at, @exchange_subjects, @exchange_audiences,
+    @source, @about, @registration_hash, @seen_at)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: UpdateClient :execrows
@@ -43,7 +45,8 @@ SET id = @id, name = @name, token_endpoint_auth_method = @token_endpoint_auth_me
     par_required_at = @par_required_at, dpop_required_at = @dpop_required_at, form_post_at = @form_post_at,
     jwks = @jwks, jwks_uri = @jwks_uri, auth_signing_alg = @auth_signing_alg,
     post_logout_redirect_uris = @post_logout_redirect_uris, backchannel_logout_uri = @backchannel_logout_uri,
-    logout_session_required_at = @logout_session_required_at, exchange_subjects = @exchange_subjects, exchange_audiences = @exchange_audiences
+    logout_session_required_at = @logout_session_required_at, exchange_subjects = @exchange_subjects, exchange_audiences = @exchange_audiences,
+    source = @source, about = @about, registration_hash = @registration_hash, seen_at = @seen_at
 WHERE id = @id AND version = @version;
 
 -- name: DeleteClient :execrows

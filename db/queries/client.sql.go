@@ -10,7 +10,7 @@ import (
 )
 
 const client = `-- name: Client :one
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences, source, about, registration_hash, seen_at
 FROM clients
 WHERE id = $1
 `
@@ -68,12 +68,16 @@ func (q *Queries) Client(ctx context.Context, id string) (Client, error) {
 		&i.LogoutSessionRequiredAt,
 		&i.ExchangeSubjects,
 		&i.ExchangeAudiences,
+		&i.Source,
+		&i.About,
+		&i.RegistrationHash,
+		&i.SeenAt,
 	)
 	return i, err
 }
 
 const clients = `-- name: Clients :many
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences, source, about, registration_hash, seen_at
 FROM clients
 ORDER BY name, id
 `
@@ -137,6 +141,10 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 			&i.LogoutSessionRequiredAt,
 			&i.ExchangeSubjects,
 			&i.ExchangeAudiences,
+			&i.Source,
+			&i.About,
+			&i.RegistrationHash,
+			&i.SeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -195,14 +203,16 @@ INSERT INTO clients (id, name, token_endpoint_auth_method, redirect_uris, grant_
     access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations,
     disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at,
     dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris,
-    backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences)
+    backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences,
+    source, about, registration_hash, seen_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $11, $12, $13, $14,
     $15, $16, $17, $18, $19, $20, $21, $22,
     $23, $24, $25, $26, $27, $28, $29, $30,
     $31, $32, $33, $34, $35, $36, $37, $38, $39,
     $40, $41, $42, $43, $44, $45,
-    $46, $47, $48, $49)
+    $46, $47, $48, $49,
+    $50, $51, $52, $53)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -256,6 +266,10 @@ type InsertClientParams struct {
 	LogoutSessionRequiredAt *int64
 	ExchangeSubjects        *string
 	ExchangeAudiences       *string
+	Source                  string
+	About                   *string
+	RegistrationHash        []byte
+	SeenAt                  *int64
 }
 
 // No row when the id is taken.
@@ -310,6 +324,10 @@ func (q *Queries) InsertClient(ctx context.Context, arg InsertClientParams) (int
 		arg.LogoutSessionRequiredAt,
 		arg.ExchangeSubjects,
 		arg.ExchangeAudiences,
+		arg.Source,
+		arg.About,
+		arg.RegistrationHash,
+		arg.SeenAt,
 	)
 	if err != nil {
 		return 0, err
@@ -365,7 +383,8 @@ SET id = $1, name = $2, token_endpoint_auth_method = $3, redirect_uris = $4,
     par_required_at = $39, dpop_required_at = $40, form_post_at = $41,
     jwks = $42, jwks_uri = $43, auth_signing_alg = $44,
     post_logout_redirect_uris = $45, backchannel_logout_uri = $46,
-    logout_session_required_at = $47, exchange_subjects = $48, exchange_audiences = $49
+    logout_session_required_at = $47, exchange_subjects = $48, exchange_audiences = $49,
+    source = $50, about = $51, registration_hash = $52, seen_at = $53
 WHERE id = $1 AND version = $33
 `
 
@@ -419,6 +438,10 @@ type UpdateClientParams struct {
 	LogoutSessionRequiredAt *int64
 	ExchangeSubjects        *string
 	ExchangeAudiences       *string
+	Source                  string
+	About                   *string
+	RegistrationHash        []byte
+	SeenAt                  *int64
 }
 
 // One row when the version is still the one that the caller has seen. Of two callers with the same version the second gets
@@ -474,6 +497,10 @@ func (q *Queries) UpdateClient(ctx context.Context, arg UpdateClientParams) (int
 		arg.LogoutSessionRequiredAt,
 		arg.ExchangeSubjects,
 		arg.ExchangeAudiences,
+		arg.Source,
+		arg.About,
+		arg.RegistrationHash,
+		arg.SeenAt,
 	)
 	if err != nil {
 		return 0, err

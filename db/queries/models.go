@@ -118,6 +118,10 @@ type Client struct {
 	LogoutSessionRequiredAt *int64
 	ExchangeSubjects        *string
 	ExchangeAudiences       *string
+	Source                  string
+	About                   *string
+	RegistrationHash        []byte
+	SeenAt                  *int64
 }
 
 type ClientAssertion struct {
@@ -145,6 +149,12 @@ type ClientHistogram struct {
 	Kind     string
 	Bucket   int64
 	Count    int64
+}
+
+type ClientRegistration struct {
+	ClientID string
+	Holder   string
+	At       int64
 }
 
 type Code struct {
@@ -368,6 +378,18 @@ type Hour struct {
 	Replays   int64
 	Refusals  int64
 	Reuses    int64
+}
+
+type InitialAccessToken struct {
+	ID        string
+	Hash      []byte
+	Name      string
+	Hint      string
+	Uses      int64
+	Used      int64
+	CreatedBy string
+	CreatedAt int64
+	ExpiresAt int64
 }
 
 type Key struct {

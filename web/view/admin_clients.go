@@ -73,13 +73,14 @@ func (p AdminClientConfirm) Render(ctx context.Context, w io.Writer) error {
 
 // ClientHead is what every page of one client begins with.
 type ClientHead struct {
-	ID       string
-	Name     string
-	Path     string // of its overview, without the issuer's path
-	Kind     string // what sort of application it is
-	Disabled bool
-	Trusted  bool
-	Tab      string // "overview", "settings", "policy", "credentials", "connect", "test"
+	ID         string
+	Name       string
+	Path       string // of its overview, without the issuer's path
+	Kind       string // what sort of application it is
+	Disabled   bool
+	Trusted    bool
+	Unverified bool   // nobody here vouches for it
+	Tab        string // "overview", "settings", "policy", "credentials", "connect", "test"
 }
 
 // tabs are the views of one client.
@@ -96,15 +97,17 @@ func (h ClientHead) tabs(t *Text) []Tab {
 
 // ClientRow is one line of the list.
 type ClientRow struct {
-	ID       string
-	Name     string
-	URL      string
-	Kind     string
-	Policy   string // "", for one that gets no refresh tokens
-	Grants   string // how many are open; "" where it gets none
-	LastUsed *time.Time
-	Disabled bool
-	Trusted  bool
+	ID         string
+	Name       string
+	URL        string
+	Kind       string
+	Policy     string // "", for one that gets no refresh tokens
+	Grants     string // how many are open; "" where it gets none
+	LastUsed   *time.Time
+	Disabled   bool
+	Trusted    bool
+	Unverified bool   // nobody here vouches for it
+	LeadsTo    string // where its redirect URIs lead
 }
 
 // ScopeBoxes are the scopes that belong to one API, or to the server itself.

@@ -19,6 +19,7 @@ type AdminSettings struct {
 	HasLogo          bool
 	Domains          Field
 	SignUp           SignUpChoice
+	Registration     string // who may register applications, in a sentence
 	Mail             string // how mails are sent, in a sentence
 	TestMail         string // label of the button that sends one; empty: they are not
 	Second           Field

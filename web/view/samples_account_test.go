@@ -32,7 +32,7 @@ func samplesAccount(f Frame) map[string]templ.Component {
 			{Path: "/account/grants/g2", Device: "Safari on iPhone", IP: "2001:db8:85a3:8d3:1319:8a2e:370:7348", SignedInAt: *ago(2 * time.Minute), EndsAt: now.Add(4000 * time.Hour), WithSession: true},
 		},
 	}
-	forgotten := App{Name: "Team <b>notes</b> & „files“ with a rather long name for its purpose", Path: "/account/apps/GL", Host: t.T("account.apps.native"), Off: true, AllowedAt: ago(4000 * time.Hour), May: grafana.May[:1]}
+	forgotten := App{Name: "Team <b>notes</b> & „files“ with a rather long name for its purpose", Path: "/account/apps/GL", Host: t.T("account.apps.native"), Unverified: true, Off: true, AllowedAt: ago(4000 * time.Hour), May: grafana.May[:1]}
 	end := AccountConfirm{AccountFrame: mine("apps", Crumb{Label: "Grafana", URL: grafana.Path}, Crumb{Label: t.T("account.apps.end_all")}), Confirm: Confirm{
 		Title: t.T("account.apps.end_all_title", "App", "Grafana"), Consequences: []string{t.N("account.apps.end_all_devices", 2), t.T("account.apps.end_all_again")},
 		Action: grafana.Path + "/end", Cancel: "/account", Submit: t.T("account.apps.end_all"), FormToken: token, Danger: true,

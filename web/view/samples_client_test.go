@@ -88,12 +88,41 @@ func samplesClient(f Frame) map[string]templ.Component {
 	stale.ExchangeError = "Token-exchange needs at least one API that it gets tokens for."
 	stale.AuthError, stale.RevokeURL, stale.PKCEError = t.T("admin.clients.error.has_grants"), "/admin/grants?client=portal", t.T("admin.clients.error.pkce")
 	ends := now.Add(7 * 24 * time.Hour)
+	itself := ClientHead{ID: "m2z7", Name: "Grafana <img src=x>", Path: "/admin/clients/m2z7", Kind: t.T("admin.clients.kind.native.short"), Unverified: true, Tab: "overview"}
+	sources := []Option{{Label: t.T("admin.clients.source.any"), Selected: true}, {Value: "admin", Label: t.T("admin.clients.source.admin")}, {Value: "dynamic", Label: t.T("admin.clients.source.dynamic")}}
+	numbers := func(name, label, help, value string) Field {
+		return Field{Name: name, Label: label, Help: help, Value: value, Type: "number", Required: true}
+	}
+	registration := AdminRegistration{
+		AdminFrame: admin(Crumb{Label: t.T("admin.registration.title")}), Version: "3", Now: now, Scopes: scopes, Count: t.T("admin.registration.count", "N", "12", "Max", "1,000"), Endpoint: "https://id.acme.example/register",
+		Mode: Field{Name: "registration", Label: t.T("admin.registration.mode.label"), Required: true},
+		Modes: []Option{choice("off", t.T("admin.registration.mode.off"), t.T("admin.registration.mode.off_help"), false), choice("token", t.T("admin.registration.mode.token"), t.T("admin.registration.mode.token_help"), false),
+			choice("open", t.T("admin.registration.mode.open"), t.T("admin.registration.mode.open_help"), true)},
+		PerAddress: numbers("registration_per_address", t.T("admin.registration.per_address.label"), t.T("admin.registration.per_address.help"), "10"),
+		Total:      numbers("registration_total", t.T("admin.registration.total.label"), t.T("admin.registration.total.help"), "1000"),
+		Unused:     numbers("registration_unused", t.T("admin.registration.unused.label"), t.T("admin.registration.unused.help"), "30"),
+		Tokens: []InitialTokenRow{
+			{Path: "/admin/registration/tokens/a", Name: long, Hint: "a7Xc", Used: "3 of 10", Tone: "success", State: t.T("admin.registration.tokens.good"), CreatedAt: since, ExpiresAt: ends},
+			{Path: "/admin/registration/tokens/b", Name: "CI <b>runner", Hint: "q0Zm", Used: "1 of 1", Tone: "neutral", State: t.T("admin.registration.tokens.used_up"), CreatedAt: since, ExpiresAt: ends},
+		},
+	}
+	registration.Unused.Suffix = t.T("admin.registration.unused.suffix")
+	closed := registration
+	closed.Tokens, closed.Endpoint, closed.Problem, closed.ProveURL = nil, "", t.T("admin.registration.not_fresh"), "/confirm?return=%2Fadmin%2Fregistration"
+	closed.Total.Error, closed.ScopeError = t.T("admin.registration.token.number_error", "Min", "1", "Max", "10,000"), t.T("admin.clients.scope.none")
+	newToken := AdminInitialTokenNew{
+		AdminFrame: admin(Crumb{Label: t.T("admin.registration.title"), URL: "/admin/registration"}, Crumb{Label: t.T("admin.registration.token.title")}),
+		Name:       Field{Name: "name", Label: t.T("admin.registration.token.name"), Help: t.T("admin.registration.token.name_help"), Required: true, Error: t.T("admin.registration.token.name_error")},
+		Uses:       Field{Name: "uses", Label: t.T("admin.registration.token.uses"), Help: t.T("admin.registration.token.uses_help"), Value: "1", Type: "number", Required: true},
+		Lifetime:   Field{Name: "lifetime", Label: t.T("admin.registration.token.lifetime"), Required: true}, Lifetimes: []Option{{Value: "1h", Label: "1 hour"}, {Value: "7d", Label: "7 days", Selected: true}},
+	}
 	return map[string]templ.Component{
 		"admin_clients_empty": AdminClients{AdminFrame: admin(), Now: now},
-		"admin_clients_none":  AdminClients{AdminFrame: admin(), Any: true, Search: "<b>nothing", Now: now},
-		"admin_clients": AdminClients{AdminFrame: admin(), Any: true, Now: now, Pager: Pager{Shown: "1–50 of 212", Next: "/admin/clients?from=50"}, Rows: []ClientRow{
+		"admin_clients_none":  AdminClients{AdminFrame: admin(), Any: true, Search: "<b>nothing", Filtered: true, Sources: sources, Now: now},
+		"admin_clients": AdminClients{AdminFrame: admin(), Any: true, Sources: sources, Now: now, Pager: Pager{Shown: "1–50 of 212", Next: "/admin/clients?from=50"}, Rows: []ClientRow{
 			{ID: "k3fj2hs7q4mzx5vnpw6ytr2abc", Name: "Grafana", URL: path, Kind: t.T("admin.clients.kind.web_server.short"), Policy: "Standard", Grants: "1,000+", LastUsed: &used},
 			{ID: "portal", Name: long, URL: "/admin/clients/portal", Kind: t.T("admin.clients.kind.single_page.short"), Policy: "Strict, adjusted", Grants: "0", Disabled: true},
+			{ID: "m2z7", Name: "Grafana <img src=x>", URL: itself.Path, Kind: itself.Kind, Policy: "Multi-process", Grants: "3", LastUsed: &used, Unverified: true, LeadsTo: "claims.example:8443, localhost, com.example.app: +2"},
 			{ID: "job", Name: "Nightly job", URL: "/admin/clients/job", Kind: t.T("admin.clients.kind.machine.label")},
 		}},
 		"admin_client_new":       form,
@@ -113,7 +142,19 @@ func samplesClient(f Frame) map[string]templ.Component {
 			Refusals: []RefusalRow{{URL: "/admin/refusals/17", At: now.Add(-time.Minute), What: "An old refresh token came again", Code: "invalid_grant",
 				Client: Party{Label: "Grafana", URL: path}, IP: "203.0.113.9", Device: "Firefox on Linux", RequestID: "0J7QKQ3M2V"}},
 		},
-		"admin_client_disabled":    AdminClient{AdminFrame: admin(Crumb{Label: long}), ClientHead: disabled, Created: since, Changed: now, People: true, Now: now},
+		"admin_client_disabled": AdminClient{AdminFrame: admin(Crumb{Label: long}), ClientHead: disabled, Created: since, Changed: now, People: true, Now: now},
+		"admin_client_unverified": AdminClient{
+			AdminFrame: admin(Crumb{Label: itself.Name}), ClientHead: itself, RedirectURIs: []string{"https://claims.example:8443/cb"}, Scopes: []string{"openid"}, Created: since, Changed: now, People: true, Now: now,
+			OwnWord: t.T("admin.clients.source.notice", "Host", "claims.example:8443", "Unused", "30 days"), Facts: []ClientFact{{Label: t.T("admin.clients.source.fact"), Value: t.T("admin.clients.source.fact_dynamic")}},
+			About: []ClientFact{{Label: t.T("admin.clients.source.client_uri"), Value: "https://claims.example/"}, {Label: t.T("admin.clients.source.contacts"), Value: "<b>ops@claims.example"}},
+		},
+		"admin_registration":        registration,
+		"admin_registration_closed": closed,
+		"admin_initial_token_new":   newToken,
+		"admin_initial_token":       AdminInitialToken{AdminFrame: admin(Crumb{Label: t.T("admin.registration.title"), URL: "/admin/registration"}, Crumb{Label: long}), Title: t.T("admin.registration.token.made", "Name", long), Secret: "rgi1_" + strings.Repeat("7Kq", 14), Ends: ends, Command: "curl -s https://id.acme.example/register"},
+		"admin_initial_token_revoke": AdminInitialTokenRevoke{AdminFrame: admin(Crumb{Label: t.T("admin.registration.title"), URL: "/admin/registration"}, Crumb{Label: long}), Confirm: Confirm{
+			Title: t.T("admin.registration.token.revoke_title", "Name", long), Lead: t.T("admin.registration.token.revoke_lead"), Consequences: []string{t.T("admin.registration.token.revoke_stay")},
+			Action: "/admin/registration/tokens/a/revoke", Submit: t.T("admin.registration.tokens.revoke"), Cancel: "/admin/registration", FormToken: token, Danger: true}},
 		"admin_client_settings":    settings,
 		"admin_client_settings_no": stale,
 		"admin_client_policy":      policy,

@@ -52,12 +52,13 @@ func samplesServer(f Frame) map[string]templ.Component {
 	}
 	settings := AdminSettings{
 		AdminFrame: admin("settings"), Version: "3", HasLogo: true, Preset: "standard", StaleGenerations: "0",
-		Name:    Field{Name: "name", Label: t.T("admin.settings.name.label"), Help: t.T("admin.settings.name.help"), Value: "Acme Identity"},
-		Accent:  Field{Name: "accent", Label: t.T("admin.settings.accent.label"), Help: t.T("admin.settings.accent.help"), Value: "#c2410c"},
-		Logo:    Field{Name: "logo", Label: t.T("admin.settings.logo.label"), Help: t.T("admin.settings.logo.help"), Type: "file"},
-		Domains: Field{Name: "invite_domains", Label: t.T("admin.settings.domains.label"), Value: "acme.example"},
-		SignUp:  SignUpChoice{Domains: Field{Name: "signup_domains", Label: t.T("admin.settings.signup.domains_label"), Help: t.T("admin.settings.signup.domains_help")}},
-		Mail:    t.T("admin.mail.on", "Server", "smtp.acme.example:587 (STARTTLS), from id@acme.example"), TestMail: t.T("admin.mail.test", "Email", "rosa@acme.example"),
+		Name:         Field{Name: "name", Label: t.T("admin.settings.name.label"), Help: t.T("admin.settings.name.help"), Value: "Acme Identity"},
+		Accent:       Field{Name: "accent", Label: t.T("admin.settings.accent.label"), Help: t.T("admin.settings.accent.help"), Value: "#c2410c"},
+		Logo:         Field{Name: "logo", Label: t.T("admin.settings.logo.label"), Help: t.T("admin.settings.logo.help"), Type: "file"},
+		Domains:      Field{Name: "invite_domains", Label: t.T("admin.settings.domains.label"), Value: "acme.example"},
+		SignUp:       SignUpChoice{Domains: Field{Name: "signup_domains", Label: t.T("admin.settings.signup.domains_label"), Help: t.T("admin.settings.signup.domains_help")}},
+		Registration: t.T("admin.settings.registration.off"),
+		Mail:         t.T("admin.mail.on", "Server", "smtp.acme.example:587 (STARTTLS), from id@acme.example"), TestMail: t.T("admin.mail.test", "Email", "rosa@acme.example"),
 		Policy: PolicyFields{
 			Idle: Field{Name: "idle", Label: t.T("admin.clients.policy.idle.label"), Value: "30d"}, Absolute: Field{Name: "absolute", Label: t.T("admin.clients.policy.absolute.label"), Value: "180d"},
 			Grace: Field{Name: "grace", Label: t.T("admin.clients.policy.grace.label"), Value: "10s"}, AccessTokenLifetime: Field{Name: "access_token_lifetime", Label: t.T("admin.clients.policy.access_token_lifetime.label"), Value: "10m"},

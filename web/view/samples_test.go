@@ -74,6 +74,15 @@ func samples(f Frame) map[string]templ.Component {
 			Frame: f, ClientName: "Living room TV", Email: "bob@example.com", Groups: []ScopeGroup{account}, Refresh: true, IdleLifetime: 30 * 24 * time.Hour,
 			Device: &DeviceAsked{UserCode: "BCDF-GHJK", Program: "curl 8.5", Address: "203.0.113.7"}, Request: request, FormToken: token,
 		},
+		"consent_unverified": Consent{
+			Frame: f, ClientName: `Grafana <img src=x onerror=alert(1)>`, ClientHost: "claims.example:8443", RedirectTo: "claims.example:8443", Email: "alice@example.com", Groups: []ScopeGroup{account},
+			Unverified: &Unverified{Pages: []OwnPage{{t.T("consent.unverified.policy"), "https://claims.example/privacy?a=%22", "claims.example"}, {t.T("consent.unverified.terms"), "https://terms.example/", "terms.example"}}},
+			Refresh:    true, IdleLifetime: 30 * 24 * time.Hour, Lifetime: 180 * 24 * time.Hour, Request: request, FormToken: token,
+		},
+		"consent_unverified_loopback": Consent{
+			Frame: f, ClientName: "Editor", ClientHost: "localhost:38291", Target: TargetLoopback, RedirectTo: "localhost:38291", Email: "alice@example.com", Groups: []ScopeGroup{account},
+			Unverified: &Unverified{}, Refresh: true, IdleLifetime: 30 * 24 * time.Hour, Lifetime: 180 * 24 * time.Hour, Request: request, FormToken: token,
+		},
 		"form_post": FormPost{
 			Frame: f, Action: "https://grafana.acme.example/cb?x=1", Host: "grafana.acme.example",
 			Fields: []FormPostField{{"code", "rgc1_abc"}, {"state", `"><script>alert(1)</script>&amp;`}, {"iss", "https://id.acme.example"}},

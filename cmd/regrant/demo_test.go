@@ -106,8 +106,8 @@ func (b *demoBrowser) signIn(decision string) string {
 		form := url.Values{"email": {b.person.email}, "password": {b.person.password}}
 		if at.Path == "/consent" {
 			form = url.Values{"decision": {decision}}
-			for _, m := range scopeField.FindAllStringSubmatch(page, -1) {
-				form.Add("scope", m[1])
+			for _, m := range consentField.FindAllStringSubmatch(page, -1) {
+				form.Add(m[1], m[2])
 			}
 		}
 		for _, m := range formStart.FindAllStringSubmatch(page, -1) {

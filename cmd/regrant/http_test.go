@@ -88,9 +88,9 @@ func signInMain() {
 }
 
 var (
-	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)"`)
-	scopeField  = regexp.MustCompile(`name="scope" value="([^"]+)"`)
-	formStart   = regexp.MustCompile(`(?s)<form[^>]* action="([^"]+)"[^>]*>(.*?)</form>`)
+	hiddenField  = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)"`)
+	consentField = regexp.MustCompile(`name="(scope|claim)" value="([^"]+)"`)
+	formStart    = regexp.MustCompile(`(?s)<form[^>]* action="([^"]+)"[^>]*>(.*?)</form>`)
 )
 
 // browse signs in and allows everything until the browser leaves for the client, and gives the code.
@@ -152,8 +152,8 @@ func fillAndDecide(browser *http.Client, page *url.URL, body, email, password, d
 			fields.Set("password", password)
 		case strings.HasSuffix(form[1], "/consent"):
 			fields.Set("decision", decision)
-			for _, scope := range scopeField.FindAllStringSubmatch(form[2], -1) {
-				fields.Add("scope", scope[1])
+			for _, box := range consentField.FindAllStringSubmatch(form[2], -1) {
+				fields.Add(box[1], box[2])
 			}
 		default:
 			continue

@@ -25,6 +25,7 @@ type fapiClient struct {
 	key, proofKey *ecdsa.PrivateKey
 	nonce         string // that the server wants in proofs
 	verifier      string
+	rotated       bool // the key for assertions is the client's second
 }
 
 // registerFAPI makes a client as an operator would for the profile.
@@ -81,7 +82,14 @@ func (c *fapiClient) sign(alg jose.SignatureAlgorithm, key any, header map[jose.
 // assertion is the client's proof of who it is, RFC 7523 §3.
 func (c *fapiClient) assertion(changes ...func(claims)) string {
 	c.t.Helper()
-	return c.sign(jose.ES256, c.key, map[jose.HeaderKey]any{"kid": "1"}, c.assertionClaims(changes...))
+	return c.sign(jose.ES256, c.key, map[jose.HeaderKey]any{"kid": c.keyID()}, c.assertionClaims(changes...))
+}
+
+func (c *fapiClient) keyID() string {
+	if c.rotated {
+		return "2"
+	}
+	return "1"
 }
 
 func (c *fapiClient) assertionClaims(changes ...func(claims)) claims {

@@ -53,6 +53,7 @@ type waiting struct {
 func TestCertification(t *testing.T) {
 	t.Parallel()
 	s := newCertified(t)
+	s.openRegistration()
 	t.Run("plans", func(t *testing.T) {
 		for plan, modules := range map[string][]module{
 			"oidcc-config-certification-test-plan":                          configModules,
@@ -75,6 +76,7 @@ func TestCertification(t *testing.T) {
 			})
 		}
 		t.Run("fapi2-security-profile-final-test-plan", s.testFAPI)
+		t.Run(dynamicPlan, s.testDynamic)
 	})
 	slices.SortFunc(s.waiting, func(a, b waiting) int { return a.until.Compare(b.until) })
 	for _, w := range s.waiting {
@@ -125,7 +127,7 @@ func newCertified(t *testing.T) *certified {
 		t.Fatal(err)
 	}
 	s := &certified{certificate: dir + "/cert.pem"}
-	s.receiver = s.receive(t, dir)
+	s.receiver = s.receive(t)
 	s.ops = freeAddress(t)
 	s.realServer = startRealServer(t, &realServer{
 		flags: []string{"--ops-listen", s.ops, "--tls-cert", dir + "/cert.pem", "--tls-key", dir + "/key.pem", "--outbound-allow", "127.0.0.0/8"},
@@ -147,14 +149,10 @@ func newCertified(t *testing.T) *certified {
 	return s
 }
 
-// receive takes what the server posts to clients, by HTTPS with the certificate in dir.
-func (s *certified) receive(t *testing.T, dir string) (address string) {
+// receive takes what the server posts to clients.
+func (s *certified) receive(t *testing.T) (address string) {
 	t.Helper()
-	cert, err := tls.LoadX509KeyPair(dir+"/cert.pem", dir+"/key.pem")
-	if err != nil {
-		t.Fatal(err)
-	}
-	receiver := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.serveTLS(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		told, ok := s.told.Load(strings.TrimPrefix(r.URL.Path, "/"))
 		if err := r.ParseForm(); err != nil || !ok || r.Method != http.MethodPost {
 			http.Error(w, "not here", http.StatusBadRequest)
@@ -163,10 +161,20 @@ func (s *certified) receive(t *testing.T, dir string) (address string) {
 		w.Header().Set("Cache-Control", "no-store")
 		told.(chan url.Values) <- r.PostForm
 	}))
-	receiver.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
-	receiver.StartTLS()
-	t.Cleanup(receiver.Close)
-	return strings.Replace(receiver.URL, "127.0.0.1", "localhost", 1)
+}
+
+// serveTLS is a server that the server may call, by HTTPS with a certificate that it trusts.
+func (s *certified) serveTLS(t *testing.T, handler http.Handler) (address string) {
+	t.Helper()
+	cert, err := tls.LoadX509KeyPair(s.certificate, strings.Replace(s.certificate, "cert", "key", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(handler)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 }
 
 // trusting is a context in which go-oidc takes the server's certificate.

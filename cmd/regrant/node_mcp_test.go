@@ -1,11 +1,9 @@
 package main
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -33,15 +31,7 @@ func (s *certified) serveMCP() *mcpServer {
 	mux.HandleFunc("GET /.well-known/oauth-protected-resource/mcp", m.metadata9728)
 	mux.HandleFunc("POST /mcp", m.call)
 	mux.HandleFunc("/mcp", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) })
-	server := httptest.NewUnstartedServer(mux)
-	cert, err := tls.LoadX509KeyPair(s.certificate, strings.Replace(s.certificate, "cert", "key", 1))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
-	server.StartTLS()
-	s.t.Cleanup(server.Close)
-	m.address = strings.Replace(server.URL, "127.0.0.1", "localhost", 1) + "/mcp"
+	m.address = s.serveTLS(s.t, mux) + "/mcp"
 	s.regrant("", "api", "create", "--uri", m.address, "--name", "Tools", "--scope", "tools")
 	keys := oidc.NewRemoteKeySet(s.trusting(s.t.Context()), s.metadata["jwks_uri"].(string))
 	m.verifier = oidc.NewVerifier(s.issuer, keys, &oidc.Config{ClientID: m.address, SupportedSigningAlgs: []string{"ES256", "RS256"}})

@@ -165,7 +165,13 @@ func (l *Links) Find(ctx context.Context, kind LinkKind, token string, now time.
 	if !linkToken.MatchString(token) {
 		return Link{}, ErrLinkOver
 	}
-	return l.store.LinkByHash(ctx, kind, hashLink(token), now)
+	link, err := l.store.LinkByHash(ctx, kind, hashLink(token), now)
+	if kind == LinkSetup && errors.Is(err, ErrLinkOver) { // it went, maybe, with the admin whom somebody made meanwhile
+		if first := l.people.store.NoAdminYet(ctx); first != nil {
+			return Link{}, first
+		}
+	}
+	return link, err
 }
 
 // StillGood says whether an invitation or a link to choose another password, as somebody was given it, can be used: [ErrLinkOver].

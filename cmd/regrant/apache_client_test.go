@@ -20,6 +20,9 @@ const apacheModules = "/usr/lib/apache2/modules"
 
 // TestApacheKeepsPeopleSignedIn is mod_auth_openidc in front of an upstream; it refreshes when the access token has not long to live.
 func TestApacheKeepsPeopleSignedIn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("Apache takes its time, and is not watched by the race detector")
+	}
 	t.Parallel()
 	if _, err := os.Stat(apacheModules + "/mod_auth_openidc.so"); err != nil {
 		if os.Getenv("CI") == "true" {

@@ -17,6 +17,9 @@ import (
 // needNode makes sure of Node and of the libraries, as package-lock.json names them.
 func needNode(t *testing.T) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("programs in other languages take their time, and are not watched by the race detector")
+	}
 	missing := func(why string) {
 		t.Helper()
 		if os.Getenv("CI") == "true" {

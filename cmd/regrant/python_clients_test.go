@@ -9,6 +9,9 @@ import (
 // needPython gives an interpreter that has the libraries.
 func needPython(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("programs in other languages take their time, and are not watched by the race detector")
+	}
 	for _, name := range []string{"python3", "/usr/bin/python3"} {
 		if exec.Command(name, "-c", "import authlib, requests_oauthlib").Run() == nil {
 			return name

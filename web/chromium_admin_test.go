@@ -33,6 +33,12 @@ func TestChromiumSeesEveryAdminPage(t *testing.T) {
 	b.arrive(s.issuer+"/admin", "h1")
 	axe := axe(t)
 
+	b.open(s.issuer + "/admin/registration/token") // what is shown once, no link leads to
+	b.fill("name", "Kraftfahrzeughaftpflichtversicherung")
+	b.click(`form[action$="/admin/registration/token"] button[type=submit]`)
+	b.reach("#token")
+	b.lookAt(axe, "/admin/registration/token/made")
+
 	seen := map[string]bool{}
 	for queue := []string{"/admin"}; len(queue) > 0; queue = queue[1:] {
 		path := queue[0]

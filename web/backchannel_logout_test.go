@@ -248,8 +248,8 @@ func requirementsBackchannel(t *testing.T) {
 				ids[s.verified(g[strings.Index(g, " ")+1:])["jti"]] = true
 			}
 			step := 5 * time.Second
-			if passed > 10*time.Minute {
-				step = 10 * time.Minute
+			if passed >= 10*time.Minute {
+				step = 10 * time.Minute // looked at when a day is over, too: a try that is due then still counts
 			}
 			passed += step
 			s.clock.jump(step)

@@ -19,6 +19,7 @@ type clientCommand struct {
 	Disable      clientDisable      `cmd:"" help:"Refuse an application until it is enabled again. Its grants stay."`
 	Enable       clientEnable       `cmd:"" help:"Accept an application again."`
 	Delete       clientDelete       `cmd:"" help:"Remove an application and end its grants."`
+	Test         clientTest         `cmd:"" help:"Try how an application takes expiry, lost answers and replays."`
 }
 
 // Help is shown by --help.

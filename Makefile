@@ -20,6 +20,9 @@ unwatched := -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/li
 longest := ./web ./cmd/regrant ./app/oauth
 longest_watched := ./cmd/regrant ./web ./db
 
+# Some wait for browsers, programs and clocks more than they compute, so one more package at a time than there are processors.
+at_once := -p $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 .DEFAULT_GOAL := help
 .PHONY: help run build generate test check fresh lint race vulnerabilities bench faults soak fuzz
 
@@ -39,7 +42,7 @@ generate: ## write the generated files anew: SQL (sqlc), pages (templ), lists (g
 
 test: ## run all tests; those that need a browser skip where chromium is missing
 	@command -v chromium chromium-browser google-chrome >/dev/null || echo "chromium is not installed: the tests that need a browser will skip"
-	go test -timeout 20m $(longest) ./...
+	go test -timeout 20m $(at_once) $(longest) ./...
 
 check: fresh lint race vulnerabilities ## what must be green before a commit: fresh, lint, race, vulnerabilities
 
@@ -58,7 +61,7 @@ lint: ## gofmt, templ fmt, go vet, staticcheck
 
 race: ## run the tests with the race detector and reduced counts; needs gcc
 	@if command -v gcc >/dev/null; then \
-		echo "go test -race -short ./..." && CGO_ENABLED=1 go test -timeout 20m -race $(unwatched) -short $(longest_watched) ./...; \
+		echo "go test -race -short ./..." && CGO_ENABLED=1 go test -timeout 20m $(at_once) -race $(unwatched) -short $(longest_watched) ./...; \
 	elif [ "$$CI" = true ]; then echo "the race detector needs gcc" >&2; exit 1; \
 	else echo "skipped: the race detector needs gcc"; fi
 

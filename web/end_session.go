@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 
 	"regrant/app/oauth"
@@ -25,7 +26,7 @@ func (s *Server) logoutForClient(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !l.Ask && r.Method != http.MethodHead {
-		s.signOut(w, r, session, l.Return)
+		s.signOut(w, r, session, cmp.Or(l.Return, s.signedOut(r, l)))
 		return
 	}
 	requestOf(r).locales = l.UILocales
@@ -44,13 +45,13 @@ func (s *Server) logoutForClient(w http.ResponseWriter, r *http.Request) {
 	frame, token := s.frame(r), s.formToken(w, r)
 	if session == nil {
 		s.showPage(w, r, status, true, view.SignedOut{
-			Frame: frame, ClientName: name, Back: back, Code: string(wrong.Code), Detail: wrong.Description, RequestID: requestOf(r).id, FormToken: token,
+			Frame: frame, ClientName: name, Back: back, UILocales: l.UILocales, Code: string(wrong.Code), Detail: wrong.Description, RequestID: requestOf(r).id, FormToken: token,
 		})
 		return
 	}
 	s.showPage(w, r, status, true, view.SignOut{
-		Frame: frame, Email: person.Email, Name: person.Name, ClientName: name, Back: back, Code: string(wrong.Code), Detail: wrong.Description,
-		RequestID: requestOf(r).id, FormToken: token,
+		Frame: frame, Email: person.Email, Name: person.Name, ClientName: name, Back: back, UILocales: l.UILocales, Code: string(wrong.Code),
+		Detail: wrong.Description, RequestID: requestOf(r).id, FormToken: token,
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"regrant/app/account"
 	"regrant/app/oauth"
@@ -41,6 +42,7 @@ func (s *Server) showLogout(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	requestOf(r).locales = oauth.ReadUILocales(r.URL.Query().Get("ui_locales"))
 	if session == nil {
 		s.showPage(w, r, http.StatusOK, false, view.SignedOut{Frame: s.frame(r)})
 		return
@@ -60,7 +62,16 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		s.writePageError(w, r, err)
 		return
 	}
-	s.signOut(w, r, session, l.Return)
+	s.signOut(w, r, session, cmp.Or(l.Return, s.signedOut(r, l)))
+}
+
+// signedOut is the page for who has signed out. Nobody knows there any more who that was, so it is told which language they read.
+func (s *Server) signedOut(r *http.Request, l *oauth.Logout) string {
+	at := s.base + "/logout"
+	if spoken := cmp.Or(s.readerOf(r).language, l.UILocales); spoken != "" {
+		at += "?" + url.Values{"ui_locales": {spoken}}.Encode()
+	}
+	return at
 }
 
 // signOut ends a session, nil for none, takes its cookie away and sends the browser on; "": to where it says so.

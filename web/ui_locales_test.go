@@ -51,3 +51,32 @@ func TestOI_10_PagesOfAnAuthorizationSpeakAsItsClientAsksUnlessThePersonHasChose
 	}
 	speaks("the consent of who has chosen English", b.get(in.header.Get("Location")), "en")
 }
+
+func TestOI_10_ThePageAfterASignOutSpeaksAsTheOneBeforeIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	german := func(what string, page answer) answer {
+		t.Helper()
+		if page.status != http.StatusOK || !strings.Contains(page.body, `<html lang="de"`) {
+			t.Errorf("%s: %d, not in German: %.200s", what, page.status, page.body)
+		}
+		return page
+	}
+	b, hint := s.leaving("gone")
+	next := func(a answer) answer { return b.get(a.header.Get("Location")) }
+	german("by an ID token", next(b.get(s.endSession(url.Values{"id_token_hint": {hint}, "ui_locales": {"de"}}))))
+	b.signIn("U1")
+	page := german("the question", b.get(s.endSession(url.Values{"ui_locales": {"de"}})))
+	german("by a click", next(b.submit(page, s.issuer+"/logout", nil)))
+
+	id := s.person["U1"].ID
+	p, err := s.people.Find(context.Background(), id)
+	if err == nil {
+		err = s.people.ChangePreferences(context.Background(), id, account.Preferences{Name: p.Name, Language: "de", Version: p.Version}, by, s.clock.Wall())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.signIn("U1")
+	german("of who has chosen German", next(b.submit(b.get("/logout"), s.issuer+"/logout", nil)))
+}

@@ -157,7 +157,7 @@ func (s *Server) readParameters(q url.Values, client *Client, redirectURI string
 	if p.LoginHint = q.Get("login_hint"); len(p.LoginHint) > 300 {
 		p.LoginHint = ""
 	}
-	p.UILocales = readUILocales(q.Get("ui_locales"))
+	p.UILocales = ReadUILocales(q.Get("ui_locales"))
 	if hint := q.Get("id_token_hint"); hint != "" {
 		subject, err := s.readIDTokenHint(hint)
 		if err != nil {
@@ -172,8 +172,8 @@ const maxUILocales = 10
 
 var localeTag = regexp.MustCompile(`^[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8}){0,4}$`)
 
-// readUILocales keeps what may be language tags (BCP 47). The rest is no error: OpenID Connect Core §3.1.2.1.
-func readUILocales(s string) string {
+// ReadUILocales keeps what may be language tags (BCP 47). The rest is no error: OpenID Connect Core §3.1.2.1.
+func ReadUILocales(s string) string {
 	tags := slices.DeleteFunc(strings.Fields(s), func(tag string) bool { return !localeTag.MatchString(tag) })
 	return strings.Join(tags[:min(len(tags), maxUILocales)], " ")
 }

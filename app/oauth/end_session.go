@@ -46,7 +46,7 @@ func (s *Server) Logout(ctx context.Context, q url.Values, who *SignedIn, by aud
 	if len(q.Get("state")) > maxStateSize {
 		return nil, refuse(InvalidRequest, "The state is longer than 8 KiB.")
 	}
-	l := &Logout{Ask: true, UILocales: readUILocales(q.Get("ui_locales"))}
+	l := &Logout{Ask: true, UILocales: ReadUILocales(q.Get("ui_locales"))}
 	raw := q.Get("id_token_hint")
 	hint, proven := s.readLogoutHint(raw)
 	id := q.Get("client_id")

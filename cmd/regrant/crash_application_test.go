@@ -55,33 +55,44 @@ func (a *honestApplication) work(until <-chan struct{}) (rotations int) {
 			return rotations
 		case <-time.After(a.rest):
 		}
-		a.log.write(a.name, "intent", token)
-		var twin sync.WaitGroup
-		var other tokenAnswer
-		switch chance := rand.IntN(10); {
-		case a.client.strict: // its policy says what both would cost it
-		case chance == 0:
-			twin.Go(func() { other = a.refresh(a.client, token) })
-		case chance == 1:
-			if !a.loseAnswer(token) {
-				return rotations
-			}
-		}
-		answer := a.refresh(a.client, token)
-		twin.Wait() // nobody honest uses a successor while the token before it is under way
-		if answer.gone() || other.gone() {
+		next, ok := a.turn(token)
+		if !ok {
 			return rotations
 		}
-		if !a.tally.check(faultsDoNotBar, answer.ok(), "%s is told %+v", a.name, answer) {
-			return rotations
-		}
-		if other.status != 0 {
-			a.tally.check(lostHeals, other.ok() && other.refresh == answer.refresh, "%s, twice at once: %+v", a.name, other)
-		}
-		token = answer.refresh
-		a.log.write(a.name, "ack", token)
+		token = next
 		rotations++
 	}
+}
+
+// turn refreshes once, unless somebody wants quiet. False: the server is gone, or did what it must not.
+func (a *honestApplication) turn(token string) (next string, ok bool) {
+	a.quiet.RLock()
+	defer a.quiet.RUnlock()
+	a.log.write(a.name, "intent", token)
+	var twin sync.WaitGroup
+	var other tokenAnswer
+	switch chance := rand.IntN(10); {
+	case a.client.strict: // its policy says what both would cost it
+	case chance == 0:
+		twin.Go(func() { other = a.refresh(a.client, token) })
+	case chance == 1:
+		if !a.loseAnswer(token) {
+			return "", false
+		}
+	}
+	answer := a.refresh(a.client, token)
+	twin.Wait() // nobody honest uses a successor while the token before it is under way
+	if answer.gone() || other.gone() {
+		return "", false
+	}
+	if !a.tally.check(faultsDoNotBar, answer.ok(), "%s is told %+v", a.name, answer) {
+		return "", false
+	}
+	if other.status != 0 {
+		a.tally.check(lostHeals, other.ok() && other.refresh == answer.refresh, "%s, twice at once: %+v", a.name, other)
+	}
+	a.log.write(a.name, "ack", answer.refresh)
+	return answer.refresh, true
 }
 
 // loseAnswer sends a refresh and hangs up in the middle of its answer. False: there was none.

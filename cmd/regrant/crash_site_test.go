@@ -34,6 +34,8 @@ type crashSite struct {
 	log          *journal
 	large        bool // the database is, so that reading all of it takes long
 
+	quiet sync.RWMutex // locked while nobody shall ask anything
+
 	mu     sync.Mutex
 	reuses int // grants that were ended for reuse, as they should: of strict clients whose answer was lost
 }

@@ -96,14 +96,16 @@ func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations in
 	return rotations, own, resident
 }
 
-// ownMemory is the memory that the server holds, in bytes: all that is resident, without what of Go's heap is garbage or free. That is
-// there for the next one who needs some, follows the moment (a password that is checked takes 19 MiB), and is bounded by what is live.
-// It is the least of several looks, which is the one with the least under way.
+// ownMemory is the memory that the server holds when nobody asks it for anything, in bytes: all that is resident and not of a file, without
+// what of Go's heap is garbage or free. That is there for the next one who needs some, follows the moment (a password that is checked takes
+// 19 MiB), and is bounded by what is live. It is the least of several looks.
 func (c *crashSite) ownMemory(ops string) float64 {
 	c.t.Helper()
+	c.quiet.Lock()
+	defer c.quiet.Unlock()
 	least := c.lookAtMemory(ops)
-	for range 4 {
-		time.Sleep(200 * time.Millisecond)
+	for range 2 {
+		time.Sleep(100 * time.Millisecond)
 		least = min(least, c.lookAtMemory(ops))
 	}
 	return least
@@ -116,7 +118,7 @@ func (c *crashSite) lookAtMemory(ops string) float64 {
 	}
 	m := scraped(c.t, ops)
 	heap := m.value("go_memstats_heap_sys_bytes") - m.value("go_memstats_heap_released_bytes")
-	return float64(c.memory("VmRSS:")) - heap + m.value("go_gc_heap_live_bytes")
+	return float64(c.memory("RssAnon:")) - heap + m.value("go_gc_heap_live_bytes")
 }
 
 type sample struct{ x, y float64 }

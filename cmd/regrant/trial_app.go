@@ -177,6 +177,12 @@ func firstLine(body []byte) string {
 	return ": " + safe([]string{line})[0]
 }
 
+// lastLine gives what an output ends with, which is where programs say why they fail.
+func lastLine(output []byte) string {
+	lines := bytes.Split(bytes.TrimSpace(output), []byte("\n"))
+	return firstLine(lines[len(lines)-1])
+}
+
 // trialCommand is an application that runs once for each call.
 type trialCommand struct {
 	server        *trialServer
@@ -221,7 +227,7 @@ func (a *trialCommand) call(ctx context.Context) trialCall {
 		if len(bytes.TrimSpace(text)) == 0 {
 			text = out.Bytes()
 		}
-		return trialCall{what: err.Error() + firstLine(text)}
+		return trialCall{what: err.Error() + lastLine(text)}
 	case a.expect != "" && !bytes.Contains(out.Bytes(), []byte(a.expect)):
 		return trialCall{what: fmt.Sprintf("its output is without %q", a.expect)}
 	}

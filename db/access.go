@@ -74,11 +74,20 @@ const lossBatch = 1000
 // accessMayBeLost revokes the grants of people who may not use a client any more, whose policy says so. It comes in the
 // transaction that changed who may, or the policy.
 func (tx *Tx) accessMayBeLost(ctx context.Context, clientID string, at time.Time) error {
-	n, err := tx.RevokeWithoutAccess(ctx, queries.RevokeWithoutAccessParams{ClientID: clientID, At: microsOrNull(&at), Lim: lossBatch})
+	n, err := tx.revokeWithoutAccess(ctx, clientID, at, lossBatch)
 	if err != nil || n < lossBatch {
 		return err
 	}
 	return tx.PutAccessLoss(ctx, clientID, micros(at))
+}
+
+// revokeWithoutAccess ends a batch of the grants of a client whose people may not use it.
+func (tx *Tx) revokeWithoutAccess(ctx context.Context, clientID string, at time.Time, batch int32) (int64, error) {
+	ended, err := tx.RevokeWithoutAccess(ctx, queries.RevokeWithoutAccessParams{ClientID: clientID, At: microsOrNull(&at), Lim: batch})
+	if err != nil {
+		return 0, err
+	}
+	return int64(len(ended)), tx.tellOfGrants(ctx, ended)
 }
 
 // followAccessLoss goes on with the oldest loss that was too large for one transaction, and forgets it when nothing is left. It says
@@ -91,7 +100,7 @@ func (tx *Tx) followAccessLoss(ctx context.Context, batch int32) (int64, error) 
 		}
 		return 0, err
 	}
-	n, err := tx.RevokeWithoutAccess(ctx, queries.RevokeWithoutAccessParams{ClientID: loss.ClientID, At: &loss.LostAt, Lim: batch})
+	n, err := tx.revokeWithoutAccess(ctx, loss.ClientID, instant(loss.LostAt), batch)
 	if err != nil || n == int64(batch) {
 		return n, err
 	}

@@ -37,8 +37,8 @@ func (d *DB) ReportGrant(ctx context.Context, personID, grantID, keep string, e 
 		if row.PersonID != personID {
 			return oauth.ErrNotFound
 		}
-		n, err := tx.RevokeGrant(ctx, queries.RevokeGrantParams{ID: grantID, Reason: orNull(string(oauth.RevokedReported)), At: microsOrNull(&e.At)})
-		if err == nil && n == 0 {
+		alive, err := tx.revokeGrant(ctx, grantID, oauth.RevokedReported, e.At)
+		if err == nil && !alive {
 			err = oauth.ErrGrantEnded
 		}
 		if err != nil {

@@ -182,11 +182,14 @@ func (d *DB) EndSession(ctx context.Context, personID, sessionID string, e audit
 		if err := tx.DeleteOpenCodesOfSession(ctx, sessionID); err != nil {
 			return err
 		}
-		grants, err := tx.RevokeGrantsOfSession(ctx, &now, sessionID)
+		ended, err := tx.RevokeGrantsOfSession(ctx, &now, sessionID)
 		if err != nil {
 			return err
 		}
-		return tx.audit(ctx, withCounts(e, 1, grants))
+		if err := tx.tellOfGrants(ctx, ended); err != nil {
+			return err
+		}
+		return tx.audit(ctx, withCounts(e, 1, int64(len(ended))))
 	})
 }
 
@@ -211,9 +214,18 @@ func (tx *Tx) endOtherSessions(ctx context.Context, personID, keep string, at ti
 	if err := tx.DeleteOpenCodesOfOtherSessions(ctx, personID, keep); err != nil {
 		return 0, 0, err
 	}
-	now := micros(at)
-	grants, err = tx.RevokeGrantsOfOtherSessions(ctx, queries.RevokeGrantsOfOtherSessionsParams{Now: &now, PersonID: personID, Keep: keep})
+	grants, err = tx.endGrantsOfOtherSessions(ctx, personID, keep, at)
 	return sessions, grants, err
+}
+
+// endGrantsOfOtherSessions ends the grants that do not outlive the sessions of a person but keep.
+func (tx *Tx) endGrantsOfOtherSessions(ctx context.Context, personID, keep string, at time.Time) (int64, error) {
+	now := micros(at)
+	ended, err := tx.RevokeGrantsOfOtherSessions(ctx, queries.RevokeGrantsOfOtherSessionsParams{Now: &now, PersonID: personID, Keep: keep})
+	if err != nil {
+		return 0, err
+	}
+	return int64(len(ended)), tx.tellOfGrants(ctx, ended)
 }
 
 // endSessions ends all sessions but keep, whatever waits for a second factor, and the session of whoever has shown all that they

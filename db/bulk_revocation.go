@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ const bulkLooks = 2_000
 
 // bulkWeight is how many pages the end of one grant changes, most of them of indexes.
 const bulkWeight = 10
+
+// newsWeight is how many pages change where its client is told of it, by webhook and by security event.
+const newsWeight = 12
 
 // MeasureChosen implements [oauth.BulkRevoker].
 func (d *DB) MeasureChosen(ctx context.Context, ids []string, now time.Time) (oauth.GrantMeasure, error) {
@@ -92,6 +96,7 @@ func (d *DB) FollowBulkRevocation(ctx context.Context, now time.Time, batch int,
 		b    *oauth.BulkRevocation
 		keys []queries.GrantKey
 		next string // the position after these; "" at the end
+		told int    // of whose end somebody is told
 	)
 	err := d.snapshot(ctx, "choose grants to revoke", func(q *queries.Queries) error {
 		row, err := q.NextBulkRevocation(ctx)
@@ -101,7 +106,10 @@ func (d *DB) FollowBulkRevocation(ctx context.Context, now time.Time, batch int,
 		if b, err = bulkRevocation(row); err != nil {
 			return err
 		}
-		keys, next, err = bulkPiece(ctx, q, b, now, batch)
+		if keys, next, err = bulkPiece(ctx, q, b, now, batch); err != nil {
+			return err
+		}
+		told, err = countTold(ctx, q, keys)
 		return err
 	})
 	if b, err = orNotFound(b, err); errors.Is(err, oauth.ErrNotFound) {
@@ -109,15 +117,18 @@ func (d *DB) FollowBulkRevocation(ctx context.Context, now time.Time, batch int,
 	} else if err != nil {
 		return nil, err
 	}
-	err = d.writeMany(ctx, "revoke many", 1+bulkWeight*len(keys), func(tx *Tx) error {
-		var revoked int64
+	err = d.writeMany(ctx, "revoke many", 1+bulkWeight*len(keys)+newsWeight*told, func(tx *Tx) error {
+		var ended []queries.Grant
 		at, covers := micros(now), micros(b.Query.CreatedBefore)
 		for _, k := range keys {
-			n, err := tx.RevokeGrantInBulk(ctx, queries.RevokeGrantInBulkParams{ID: k.ID, BulkID: &b.ID, At: &at, Covers: covers})
+			one, err := tx.RevokeGrantInBulk(ctx, queries.RevokeGrantInBulkParams{ID: k.ID, BulkID: &b.ID, At: &at, Covers: covers})
 			if err != nil {
 				return err
 			}
-			revoked += n
+			ended = append(ended, one...)
+		}
+		if err := tx.tellOfGrants(ctx, ended); err != nil {
+			return err
 		}
 		var finished *time.Time
 		position := next
@@ -125,17 +136,37 @@ func (d *DB) FollowBulkRevocation(ctx context.Context, now time.Time, batch int,
 			position, finished = b.Position, &now
 		}
 		n, err := tx.AdvanceBulkRevocation(ctx, queries.AdvanceBulkRevocationParams{
-			ID: b.ID, Was: b.Position, Position: position, Revoked: revoked, FinishedAt: microsOrNull(finished),
+			ID: b.ID, Was: b.Position, Position: position, Revoked: int64(len(ended)), FinishedAt: microsOrNull(finished),
 		})
-		if err := oneRow(n, err, oauth.ErrConflict); err != nil || revoked == 0 {
+		if err := oneRow(n, err, oauth.ErrConflict); err != nil || len(ended) == 0 {
 			return err
 		}
-		return tx.audit(ctx, event(b, int(revoked)))
+		return tx.audit(ctx, event(b, len(ended)))
 	})
 	if err != nil {
 		return nil, err
 	}
 	return d.BulkRevocation(ctx, b.ID)
+}
+
+// countTold says of how many of the grants a client would be told that they have ended.
+func countTold(ctx context.Context, store *queries.Queries, keys []queries.GrantKey) (told int, err error) {
+	tells := map[string]bool{}
+	for _, k := range keys {
+		tell, known := tells[k.ClientID]
+		if !known {
+			_, err := store.TargetOfEnds(ctx, k.ClientID)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return 0, err
+			}
+			tell = err == nil
+			tells[k.ClientID] = tell
+		}
+		if tell {
+			told++
+		}
+	}
+	return told, nil
 }
 
 // bulkPiece gives the next grants of a revocation of many, and where it goes on after them: "" at the end.

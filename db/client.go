@@ -100,6 +100,9 @@ func (d *DB) UpdateClient(ctx context.Context, c *oauth.Client, event audit.Even
 			}
 			covers := max(*before, last)
 			row.GrantsRevokedBefore = &covers
+			if err := tx.tellOfClient(ctx, c.ID, covers, oauth.RevokedAdmin, *c.GrantsRevokedBefore); err != nil {
+				return err
+			}
 			if err := tx.revokeLater(ctx, "", c.ID, covers, oauth.RevokedAdmin, *c.GrantsRevokedBefore); err != nil {
 				return err
 			}
@@ -111,7 +114,7 @@ func (d *DB) UpdateClient(ctx context.Context, c *oauth.Client, event audit.Even
 		if err := tx.putGroups(ctx, c); err != nil {
 			return err
 		}
-		if err := tx.redirectLogouts(ctx, old, c); err != nil {
+		if err := tx.redirectNews(ctx, old, c); err != nil {
 			return err
 		}
 		if c.Restricted && c.Policy.OnAccessLost == oauth.AccessLostRevokes {
@@ -191,6 +194,9 @@ func client(r queries.Client) *oauth.Client {
 	c.Source, c.About, c.RegistrationHash, c.SeenAt = clientSource(r.Source), about(r.About), r.RegistrationHash, instantOrNil(r.SeenAt)
 	c.PostLogoutRedirectURIs = words(textOf(r.PostLogoutRedirectURIs))
 	c.BackchannelLogoutURI, c.LogoutSessionRequired = textOf(r.BackchannelLogoutURI), r.LogoutSessionRequiredAt != nil
+	c.WebhookURL, c.SecurityEventURL, c.SecurityEventAuthorization = textOf(r.WebhookURL), textOf(r.SecurityEventURL), r.SecurityEventAuthorization
+	c.WebhookSecret = sealedSecret(r.WebhookSecret, r.WebhookSecretCreatedAt, nil)
+	c.OldWebhookSecret = sealedSecret(r.OldWebhookSecret, r.OldWebhookSecretCreatedAt, r.OldWebhookSecretEndsAt)
 	c.ExchangeSubjects, c.ExchangeAudiences = words(textOf(r.ExchangeSubjects)), words(textOf(r.ExchangeAudiences))
 	c.JWKS, c.JWKSURI, c.AuthSigningAlg = textOf(r.JWKS), textOf(r.JWKSURI), textOf(r.AuthSigningAlg)
 	if r.ScopesOnRefresh != nil {
@@ -221,6 +227,7 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 	row.Source, row.About, row.RegistrationHash, row.SeenAt = c.Source.String(), orNull(c.About.String()), c.RegistrationHash, old.SeenAt
 	row.PostLogoutRedirectURIs = orNull(strings.Join(c.PostLogoutRedirectURIs, " "))
 	row.BackchannelLogoutURI, row.LogoutSessionRequiredAt = orNull(c.BackchannelLogoutURI), since(c.LogoutSessionRequired, old.LogoutSessionRequiredAt, c.UpdatedAt)
+	row.WebhookURL, row.SecurityEventURL, row.SecurityEventAuthorization = orNull(c.WebhookURL), orNull(c.SecurityEventURL), c.SecurityEventAuthorization
 	row.ExchangeSubjects, row.ExchangeAudiences = orNull(strings.Join(c.ExchangeSubjects, " ")), orNull(strings.Join(c.ExchangeAudiences, " "))
 	row.JWKS, row.JWKSURI, row.AuthSigningAlg = orNull(c.JWKS), orNull(c.JWKSURI), orNull(c.AuthSigningAlg)
 	if p.ScopesOnRefresh != nil {
@@ -229,6 +236,12 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 	}
 	if s := c.Secret; s != nil {
 		row.SecretHash, row.SecretHint, row.SecretCreatedAt = s.Hash, &s.Hint, microsOrNull(&s.CreatedAt)
+	}
+	if s := c.WebhookSecret; s != nil {
+		row.WebhookSecret, row.WebhookSecretCreatedAt = s.Sealed, microsOrNull(&s.CreatedAt)
+	}
+	if s := c.OldWebhookSecret; s != nil {
+		row.OldWebhookSecret, row.OldWebhookSecretCreatedAt, row.OldWebhookSecretEndsAt = s.Sealed, microsOrNull(&s.CreatedAt), microsOrNull(s.EndsAt)
 	}
 	if s := c.OldSecret; s != nil {
 		row.OldSecretHash, row.OldSecretHint, row.OldSecretCreatedAt = s.Hash, &s.Hint, microsOrNull(&s.CreatedAt)
@@ -264,6 +277,13 @@ func clientSecret(hash []byte, hint *string, createdAt, endsAt *int64) *oauth.Cl
 		s.CreatedAt = instant(*createdAt)
 	}
 	return s
+}
+
+func sealedSecret(sealed []byte, createdAt, endsAt *int64) *oauth.SealedSecret {
+	if sealed == nil {
+		return nil
+	}
+	return &oauth.SealedSecret{Sealed: sealed, CreatedAt: instant(orZero(createdAt)), EndsAt: instantOrNil(endsAt)}
 }
 
 // since is how a flag is stored: the instant from which on it is set, which stays as long as it does.

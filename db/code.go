@@ -187,7 +187,11 @@ func (tx *Tx) evict(ctx context.Context, r *oauth.Redemption, floor int64) error
 		return err
 	}
 	for _, id := range ids {
-		if _, err := tx.EvictGrant(ctx, microsOrNull(&r.At), id); err != nil {
+		ended, err := tx.EvictGrant(ctx, microsOrNull(&r.At), id)
+		if err != nil {
+			return err
+		}
+		if err := tx.tellOfGrants(ctx, ended); err != nil {
 			return err
 		}
 		if err := tx.audit(ctx, r.Evicted(id)); err != nil {

@@ -48,8 +48,11 @@ func (tx *Tx) revokePair(ctx context.Context, personID, clientID string, reason 
 	if codes, err = tx.DeleteCodesOfPair(ctx, personID, clientID); err != nil {
 		return 0, 0, err
 	}
-	grants, err = tx.RevokeGrantsOfPair(ctx, queries.RevokeGrantsOfPairParams{
+	ended, err := tx.RevokeGrantsOfPair(ctx, queries.RevokeGrantsOfPairParams{
 		PersonID: personID, ClientID: clientID, Reason: orNull(string(reason)), At: microsOrNull(&at),
 	})
-	return codes, grants, err
+	if err != nil {
+		return 0, 0, err
+	}
+	return codes, int64(len(ended)), tx.tellOfGrants(ctx, ended)
 }

@@ -150,6 +150,8 @@ func fullClient(id string) *oauth.Client {
 		OldSecret: &oauth.ClientSecret{Hash: []byte("old"), Hint: "wxyz", CreatedAt: start.Add(-time.Hour), EndsAt: &ends},
 		JWKS:      `{"keys":[]}`, JWKSURI: "https://a.example/jwks.json", AuthSigningAlg: "ES256",
 		PostLogoutRedirectURIs: []string{"https://a.example/bye", "https://b.example/bye?x=y"}, BackchannelLogoutURI: "https://a.example/out", LogoutSessionRequired: true,
+		WebhookURL: "https://a.example/hook", SecurityEventURL: "https://a.example/event", SecurityEventAuthorization: []byte("header"),
+		WebhookSecret: &oauth.SealedSecret{Sealed: []byte("new"), CreatedAt: start}, OldWebhookSecret: &oauth.SealedSecret{Sealed: []byte("old"), CreatedAt: start.Add(-time.Hour), EndsAt: &ends},
 		About: oauth.About{LogoURI: "https://a.example/logo.png"}, RegistrationHash: []byte("registration"),
 		Policy: policy, CreatedAt: start, UpdatedAt: start,
 	}

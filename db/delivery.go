@@ -79,19 +79,40 @@ func (tx *Tx) queueLogouts(ctx context.Context, personID string, targets []logou
 	return nil
 }
 
-// queueDelivery adds a delivery that is due at once. Where a client has as many as it may, the log says that this one is lost.
+// queueDelivery adds a delivery that is due at once.
 func (tx *Tx) queueDelivery(ctx context.Context, d delivery.Delivery) error {
-	n, err := tx.CountDeliveriesOfClient(ctx, d.ClientID, delivery.MaxWaiting)
+	return tx.queueDeliveries(ctx, d.ClientID, []delivery.Delivery{d})
+}
+
+// queueDeliveries adds deliveries of one client that are due at once, the first ones as far as there is room. Where a client has as many
+// as it may, the log says how many are lost.
+func (tx *Tx) queueDeliveries(ctx context.Context, clientID string, all []delivery.Delivery) error {
+	n, err := tx.CountDeliveriesOfClient(ctx, clientID, delivery.MaxWaiting)
 	if err != nil {
 		return err
 	}
-	if n >= delivery.MaxWaiting {
-		return tx.audit(ctx, deliveryLost(d, "full", d.CreatedAt))
+	room := min(delivery.MaxWaiting-int(n), len(all))
+	for _, d := range all[:room] {
+		err := tx.InsertDelivery(ctx, queries.InsertDeliveryParams{
+			ID: rand.Text(), Kind: string(d.Kind), ClientID: d.ClientID, PersonID: d.PersonID, URL: d.URL, Body: d.Body,
+			NextAt: micros(d.CreatedAt), CreatedAt: micros(d.CreatedAt), ExpiresAt: micros(d.CreatedAt.Add(delivery.GiveUpAfter)),
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return tx.InsertDelivery(ctx, queries.InsertDeliveryParams{
-		ID: rand.Text(), Kind: string(d.Kind), ClientID: d.ClientID, PersonID: d.PersonID, URL: d.URL, Body: d.Body,
-		NextAt: micros(d.CreatedAt), CreatedAt: micros(d.CreatedAt), ExpiresAt: micros(d.CreatedAt.Add(delivery.GiveUpAfter)),
-	})
+	switch lost := all[room:]; len(lost) {
+	case 0:
+		return nil
+	case 1:
+		return tx.audit(ctx, deliveryLost(lost[0], "full", lost[0].CreatedAt))
+	default:
+		first := lost[0]
+		first.PersonID = ""
+		e := deliveryLost(first, "full", first.CreatedAt)
+		e.Detail += " " + audit.Details("lost", strconv.Itoa(len(lost)))
+		return tx.audit(ctx, e)
+	}
 }
 
 // deliveryLost tells the log that nobody tries to bring a delivery any more.
@@ -249,17 +270,6 @@ func (d *DB) handleDeliveries(ctx context.Context, doing string, e audit.Event, 
 		return tx.audit(ctx, e)
 	})
 	return int(n), err
-}
-
-// redirectLogouts lets the deliveries of a client follow to another address, or drops them where it has none any more.
-func (tx *Tx) redirectLogouts(ctx context.Context, old queries.Client, c *oauth.Client) error {
-	if textOf(old.BackchannelLogoutURI) == c.BackchannelLogoutURI {
-		return nil
-	}
-	if c.BackchannelLogoutURI == "" {
-		return tx.DeleteDeliveriesOfKind(ctx, c.ID, string(delivery.KindLogout))
-	}
-	return tx.RedirectDeliveries(ctx, queries.RedirectDeliveriesParams{ClientID: c.ID, Kind: string(delivery.KindLogout), URL: c.BackchannelLogoutURI})
 }
 
 func deliveryOf(r queries.Delivery) delivery.Delivery {

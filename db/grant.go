@@ -88,8 +88,8 @@ func grantRows(ctx context.Context, q *queries.Queries, f oauth.GrantFilter, lim
 func (d *DB) RevokeGrant(ctx context.Context, id string, reason oauth.RevokedReason, at time.Time, event audit.Event) (bool, error) {
 	var alive bool
 	err := d.write(ctx, "revoke grant", func(tx *Tx) error {
-		n, err := tx.RevokeGrant(ctx, queries.RevokeGrantParams{ID: id, Reason: orNull(string(reason)), At: microsOrNull(&at)})
-		if alive = n == 1; err != nil || alive {
+		var err error
+		if alive, err = tx.revokeGrant(ctx, id, reason, at); err != nil || alive {
 			if err == nil {
 				err = tx.audit(ctx, event)
 			}
@@ -100,6 +100,15 @@ func (d *DB) RevokeGrant(ctx context.Context, id string, reason oauth.RevokedRea
 		return err
 	})
 	return alive && err == nil, err
+}
+
+// revokeGrant ends one grant, tells its client, and says whether it was alive.
+func (tx *Tx) revokeGrant(ctx context.Context, id string, reason oauth.RevokedReason, at time.Time) (alive bool, err error) {
+	ended, err := tx.RevokeGrant(ctx, queries.RevokeGrantParams{ID: id, Reason: orNull(string(reason)), At: microsOrNull(&at)})
+	if err != nil {
+		return false, err
+	}
+	return len(ended) == 1, tx.tellOfGrants(ctx, ended)
 }
 
 func (tx *Tx) insertGrant(ctx context.Context, g *oauth.Grant, createdAt int64) error {

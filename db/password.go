@@ -59,8 +59,11 @@ func (tx *Tx) endElsewhere(ctx context.Context, personID, sessionID string, reas
 	if err := tx.DeleteOpenCodesOfOtherSessions(ctx, personID, sessionID); err != nil {
 		return err
 	}
-	_, err := tx.RevokeGrantsElsewhere(ctx, queries.RevokeGrantsElsewhereParams{Now: &now, Reason: &why, PersonID: personID, Keep: sessionID})
-	return err
+	ended, err := tx.RevokeGrantsElsewhere(ctx, queries.RevokeGrantsElsewhereParams{Now: &now, Reason: &why, PersonID: personID, Keep: sessionID})
+	if err != nil {
+		return err
+	}
+	return tx.tellOfGrants(ctx, ended)
 }
 
 // putPassword replaces the hash of p and clears the counters of its account.

@@ -234,6 +234,9 @@ func (tx *Tx) endAllBut(ctx context.Context, id, keep string, reason oauth.Revok
 	if _, err := tx.endSessions(ctx, id, keep, at); err != nil {
 		return 0, err
 	}
+	if err := tx.tellOfPerson(ctx, id, revokedBefore, reason, at); err != nil {
+		return 0, err
+	}
 	return revokedBefore, tx.InsertRevocation(ctx, queries.InsertRevocationParams{
 		PersonID: &id, Covers: revokedBefore, Reason: string(reason), RevokedAt: micros(at),
 	})

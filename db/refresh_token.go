@@ -72,14 +72,17 @@ func (d *DB) TouchRefreshToken(ctx context.Context, r *oauth.Rotation) error {
 // callers one revokes and records; the others find the grant revoked and are content.
 func (d *DB) RevokeReused(ctx context.Context, s *oauth.RefreshState, class oauth.ReuseClass, at time.Time, event audit.Event) error {
 	return d.write(ctx, "revoke reused refresh token", func(tx *Tx) error {
-		n, err := tx.RevokeReused(ctx, queries.RevokeReusedParams{
+		ended, err := tx.RevokeReused(ctx, queries.RevokeReusedParams{
 			GrantID: s.ID, TokenID: s.TokenID[:], Generation: int64(s.Generation), Epoch: int64(s.Epoch),
 			ReuseClass: orNull(string(class)), At: microsOrNull(&at),
 		})
 		if err != nil {
 			return err
 		}
-		if n == 1 {
+		if len(ended) == 1 {
+			if err := tx.tellOfGrants(ctx, ended); err != nil {
+				return err
+			}
 			return tx.audit(ctx, event)
 		}
 		row, err := tx.GrantState(ctx, s.ID)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"regrant/app/audit"
+	"regrant/app/oauth"
 	"regrant/db/queries"
 )
 
@@ -260,6 +261,17 @@ func (r *restoring) renew(ctx context.Context, d *DB, replaced uint8) error {
 		} {
 			if _, err := remove(ctx); err != nil {
 				return err
+			}
+		}
+		if r.o.RevokeAll { // behind the removal of what waited in the backup
+			rows, err := tx.TargetsOfEveryEnd(ctx)
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				if err := tx.tellOfAll(ctx, endTarget(row), "", micros(at), oauth.RevokedRestore, at); err != nil {
+					return err
+				}
 			}
 		}
 		if err := tx.DeleteSetting(ctx, backupOfSetting); err != nil {

@@ -63,6 +63,9 @@ func (tx *Tx) revokePerson(ctx context.Context, id string, reason oauth.RevokedR
 	if err != nil || n == 0 {
 		return 0, err
 	}
+	if err := tx.tellOfPerson(ctx, id, covers, reason, at); err != nil {
+		return 0, err
+	}
 	return alive, tx.revokeLater(ctx, id, "", covers, reason, at)
 }
 
@@ -84,6 +87,9 @@ func (tx *Tx) revokeClient(ctx context.Context, id string, reason oauth.RevokedR
 	}
 	n, err := tx.RevokeClientBefore(ctx, &covers, id)
 	if err != nil || n == 0 {
+		return 0, err
+	}
+	if err := tx.tellOfClient(ctx, id, covers, reason, at); err != nil {
 		return 0, err
 	}
 	return alive, tx.revokeLater(ctx, "", id, covers, reason, at)

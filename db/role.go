@@ -62,7 +62,7 @@ func (d *DB) ExpirePassword(ctx context.Context, id string, e audit.Event) error
 		if err := tx.DeleteOpenCodesOfOtherSessions(ctx, id, ""); err != nil {
 			return err
 		}
-		if _, err := tx.RevokeGrantsOfOtherSessions(ctx, queries.RevokeGrantsOfOtherSessionsParams{Now: &now, PersonID: id, Keep: ""}); err != nil {
+		if _, err := tx.endGrantsOfOtherSessions(ctx, id, "", e.At); err != nil {
 			return err
 		}
 		return tx.audit(ctx, e)

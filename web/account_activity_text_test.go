@@ -13,7 +13,7 @@ import (
 var notForPeople = []audit.Kind{
 	audit.PersonDeleted, audit.SignUpAsked, audit.MailFailed, audit.InvitationCreated, audit.InvitationWithdrawn, audit.SetupLinkCreated, audit.ClientCreated,
 	audit.ClientRegistered, audit.ClientExpired, audit.InitialTokenCreated, audit.InitialTokenRevoked,
-	audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled, audit.ClientDeleted, audit.ClientSecretRotated, audit.ClientSecretEnded,
+	audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled, audit.ClientDeleted, audit.ClientSecretRotated, audit.ClientSecretEnded, audit.ClientPushChanged,
 	audit.ClientAuthFailed, audit.APICreated, audit.APIUpdated, audit.APIDeleted, audit.TokenRevoked, audit.TokenExchanged, audit.TokenMismatch, audit.TokenOrphan,
 	audit.TokenFork, audit.TokenFuture, audit.KeyCreated, audit.KeyRotated, audit.KeyDeleted, audit.KeysSealed, audit.KeysUnsealed, audit.ClockStepped, audit.ClockReset, audit.DatabaseRestored,
 	audit.DeliveryFailed, audit.DeliveryRetried, audit.DeliveryDiscarded,

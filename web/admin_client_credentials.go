@@ -10,11 +10,13 @@ import (
 	"regrant/web/view"
 )
 
-// overlaps are for how long an old secret may live on, by the value of the form's field.
-var overlaps = []struct {
+type overlap struct {
 	value string
 	long  time.Duration
-}{{"1h", time.Hour}, {"24h", oauth.SecretOverlap}, {"7d", 7 * day}, {"30d", oauth.MaxSecretOverlap}, {"0", 0}}
+}
+
+// overlaps are for how long an old secret may live on, by the value of the form's field.
+var overlaps = []overlap{{"1h", time.Hour}, {"24h", oauth.SecretOverlap}, {"7d", 7 * day}, {"30d", oauth.MaxSecretOverlap}, {"0", 0}}
 
 func (s *Server) showClientCredentials(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) {
 	frame := s.clientFrame(w, r, a, c, "admin.clients.tab.credentials")

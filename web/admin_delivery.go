@@ -26,7 +26,7 @@ func (s *Server) troubledDeliveries(ctx context.Context, t *view.Text, clientID 
 	n := s.names(t)
 	rows := make([]view.Delivery, len(list))
 	for i, d := range list {
-		rows[i] = view.Delivery{At: d.CreatedAt, URL: d.URL, Attempts: t.Number(d.Attempts), Problem: d.LastError, Next: d.NextAt, Dead: d.DeadAt}
+		rows[i] = view.Delivery{At: d.CreatedAt, Kind: deliveryKind(t, d.Kind), URL: d.URL, Attempts: t.Number(d.Attempts), Problem: d.LastError, Next: d.NextAt, Dead: d.DeadAt}
 		if d.PersonID == "" {
 			continue
 		}
@@ -35,6 +35,14 @@ func (s *Server) troubledDeliveries(ctx context.Context, t *view.Text, clientID 
 		}
 	}
 	return rows, nil
+}
+
+// deliveryKind says by what an application was to be told.
+func deliveryKind(t *view.Text, kind delivery.Kind) string {
+	if kind == delivery.KindLogout {
+		return t.T("admin.clients.delivery.logout")
+	}
+	return pushTitle(t, kind)
 }
 
 func (s *Server) retryDeliveries(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client) {

@@ -75,6 +75,7 @@ var kindTexts = map[audit.Kind]kindText{
 	audit.ClientDeleted:        {"admin.audit.kind.client_deleted", toneCaution},
 	audit.ClientSecretRotated:  {"admin.audit.kind.client_secret_rotated", tonePlain},
 	audit.ClientSecretEnded:    {"admin.audit.kind.client_secret_ended", tonePlain},
+	audit.ClientPushChanged:    {"admin.audit.kind.client_push_changed", toneCaution},
 	audit.ClientAuthFailed:     {"admin.audit.kind.client_authentication_failed", toneCaution},
 	audit.APICreated:           {"admin.audit.kind.api_created", toneGood},
 	audit.APIUpdated:           {"admin.audit.kind.api_updated", tonePlain},

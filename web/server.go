@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"regrant/app/account"
+	"regrant/app/delivery"
 	"regrant/app/mail"
 	"regrant/app/oauth"
 )
@@ -29,6 +30,7 @@ type Config struct {
 	Store          Store               // for the pages of admins
 	Mail           *mail.Post          // nil, or one that is not open: no mails, and nothing that needs them is offered
 	MailServer     string              // through which they go, for the page of settings
+	Send           delivery.Send       // sends the tests of how applications are told; nil: none can be sent
 	Rehearsal      oauth.OpenRehearsal // gives a store to try a policy in; nil: policies cannot be tried
 
 	// What the page of settings shows and nobody can change there.

@@ -65,6 +65,7 @@ const (
 	ClientDeleted       Kind = "client.deleted"
 	ClientSecretRotated Kind = "client.secret_rotated"
 	ClientSecretEnded   Kind = "client.secret_ended"
+	ClientPushChanged   Kind = "client.push_changed" // where it is told of the end of its grants, or with which secret
 	ClientAuthFailed    Kind = "client.authentication_failed"
 
 	InitialTokenCreated Kind = "initial_access_token.created"

@@ -14,6 +14,13 @@ type Kind string
 // KindLogout tells a client that a session has ended: OpenID Connect Back-Channel Logout 1.0. Its body is an oauth.EndedSession.
 const KindLogout Kind = "logout"
 
+// KindWebhook and KindSecurityEvent tell a client that grants of it have ended, by Standard Webhooks and by a security event token (RFC
+// 8417). Their body is an oauth.EndedGrants.
+const (
+	KindWebhook       Kind = "webhook"
+	KindSecurityEvent Kind = "security_event"
+)
+
 // How long deliveries are tried and kept, and how many there may be.
 const (
 	GiveUpAfter = 24 * time.Hour
@@ -93,7 +100,10 @@ type Dead struct {
 // Message is what is sent.
 type Message struct {
 	ContentType string
+	Header      map[string]string // besides the content type
 	Body        []byte
+	// SecurityEvent says that the answer is one of RFC 8935 §2: 202 where it was taken, 400 with a reason where it is refused.
+	SecurityEvent bool
 }
 
 // Make makes what is sent for one attempt; [ErrMoot].

@@ -1,4 +1,4 @@
-// Package delivery brings news to addresses that applications have registered, as logout tokens.
+// Package delivery brings news to addresses that applications have registered, as logout tokens and the end of grants.
 //
 // A delivery is a row that is written in the transaction of what it tells of, so that none is lost with the process and nobody who
 // signs out waits for another server. A [Courier] takes the rows out: one at a time to an address, to several addresses at once. A row goes

@@ -14,6 +14,7 @@ const (
 	accessTokenType   = "at+jwt"                  // RFC 9068 §2.1
 	idTokenType       = "JWT"                     // RFC 7519 §5.1
 	logoutTokenType   = "logout+jwt"              // OpenID Connect Back-Channel Logout §2.4
+	securityEventType = "secevent+jwt"            // RFC 8417 §2.3
 	introspectionType = "token-introspection+jwt" // RFC 9701 §5
 	maxJWTSize        = 8 << 10                   // bytes
 	maxOpaqueSize     = 8 << 10

@@ -48,11 +48,18 @@ type Client struct {
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   string // where it is told that a session has ended, OpenID Connect Back-Channel Logout §2.2; "": nowhere
 	LogoutSessionRequired  bool   // it has to be told which one
-	Secret                 *ClientSecret
-	OldSecret              *ClientSecret // the one before, until it ends
-	JWKS                   string        // the public keys of its assertions, RFC 7517 §5; "" where they stand at JWKSURI
-	JWKSURI                string
-	AuthSigningAlg         string // the one algorithm of its assertions; "": any of [AssertionAlgs]
+	// Where it is told that its grants have ended, see [EndedGrants]: a webhook, signed with a secret, and the receiver of security event
+	// tokens (RFC 8935 §2), with the header by which that knows this server, sealed; "" and nil: nowhere, and none.
+	WebhookURL                 string
+	WebhookSecret              *SealedSecret
+	OldWebhookSecret           *SealedSecret // the one before, until it ends
+	SecurityEventURL           string
+	SecurityEventAuthorization []byte
+	Secret                     *ClientSecret
+	OldSecret                  *ClientSecret // the one before, until it ends
+	JWKS                       string        // the public keys of its assertions, RFC 7517 §5; "" where they stand at JWKSURI
+	JWKSURI                    string
+	AuthSigningAlg             string // the one algorithm of its assertions; "": any of [AssertionAlgs]
 	// ExchangeSubjects are the APIs whose tokens it may exchange beside its own, ExchangeAudiences those for which it gets tokens
 	// by [GrantTokenExchange]: resource indicators.
 	ExchangeSubjects    []string
@@ -157,6 +164,9 @@ func (c *Client) Validate() error {
 		if err := validateFetched("backchannel_logout_uri", c.BackchannelLogoutURI); err != nil {
 			return err
 		}
+	}
+	if err := c.validatePush(); err != nil {
+		return err
 	}
 	if c.PKCEWaived && c.Public() {
 		return bad("no-pkce: a public client needs PKCE (RFC 9700 section 2.1.1)")

@@ -21,7 +21,8 @@
 //
 // [Server.Introspect], [Server.UserInfo] and [Server.Revoke] are what resource servers and clients ask about the tokens that they
 // have. [Server.Logout] (end_session.go) reads an application's wish to sign a person out, and
-// [Server.LogoutToken] (logout_token.go) tells applications that a session has ended. [Metadata] says what this server can do.
+// [Server.LogoutToken] (logout_token.go) tells applications that a session has ended; [Server.Webhook] (webhook.go) and
+// [Server.SecurityEvent] (security_event.go) tell them that a grant has, where an admin lets them ([ChangePush] in push.go). [Metadata] says what this server can do.
 //
 // Clients may register themselves ([Server.RegisterItself] in dynamic_registration.go; what they say of themselves: client_metadata.go) as far as
 // an admin lets them (registration_rules.go, initial_access_token.go), and look after their registration (client_configuration.go). Nobody
@@ -117,6 +118,8 @@
 //	RFC 8252 §8.5                        client_authentication.go
 //	RFC 8252 §8.6                        consent.go
 //	RFC 8414 §2                          metadata.go, server.go
+//	RFC 8417 §2.2                        security_event.go
+//	RFC 8417 §2.3                        access_token.go
 //	RFC 8628 §3.1                        device_authorization.go
 //	RFC 8628 §3.2                        device_authorization.go
 //	RFC 8628 §3.3                        device_authorization.go
@@ -134,10 +137,12 @@
 //	RFC 8707 §2                          authorization_request.go, error.go, resource.go
 //	RFC 8707 §2.2                        resource.go
 //	RFC 8725 §3.2                        client_assertion.go
+//	RFC 8935 §2                          client.go
 //	RFC 9068 §2.1                        access_token.go
 //	RFC 9068 §2.2                        access_token.go
 //	RFC 9068 §2.2.3.1                    access_token.go, groups_claim.go
 //	RFC 9068 §3                          resource.go
+//	RFC 9110 §5.5                        push.go
 //	RFC 9126 §2                          pushed_request.go
 //	RFC 9126 §2.1                        pushed_request.go
 //	RFC 9126 §2.2                        pushed_request.go
@@ -158,6 +163,8 @@
 //	RFC 9449 §10.1                       pushed_request.go
 //	RFC 9449 §11.1                       dpop.go, dpop_nonce.go
 //	RFC 9449 §12.2                       error.go
+//	RFC 9493 §3                          security_event.go
+//	RFC 9493 §3.2                        security_event.go
 //	RFC 9700 §2                          client.go
 //	RFC 9700 §2.1.1                      client.go, pkce.go
 //	RFC 9700 §2.6                        redirect_uri.go

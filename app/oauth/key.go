@@ -160,7 +160,7 @@ func (k Key) signing() (signingKey, error) {
 		return signingKey{}, fmt.Errorf("key %s: not a key for %s", k.ID, k.Algorithm)
 	}
 	signers := map[string]jose.Signer{}
-	for _, typ := range []string{accessTokenType, idTokenType, introspectionType, logoutTokenType} {
+	for _, typ := range []string{accessTokenType, idTokenType, introspectionType, logoutTokenType, securityEventType} {
 		options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", k.ID)
 		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.Algorithm), Key: private}, options)
 		if err != nil {

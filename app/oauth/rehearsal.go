@@ -139,6 +139,7 @@ func (r *rehearsing) register(ctx context.Context, c *Client, apis []API, now ti
 	}
 	copied := *c
 	copied.Secret, copied.OldSecret, copied.DisabledAt, copied.GrantsRevokedBefore = nil, nil, nil, nil
+	copied.WebhookURL, copied.WebhookSecret, copied.OldWebhookSecret, copied.SecurityEventURL, copied.SecurityEventAuthorization = "", nil, nil, "", nil
 	copied.DPoPRequired = false // rotation and reuse are the same with a key, and the actors have none
 	if c.Public() {
 		copied.Policy.RotationOff = false

@@ -386,3 +386,32 @@ func TestARestoreRevivesNoSignIn(t *testing.T) { // 2.6 step 1
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestARestoreTellsWhatItEndsAndNothingThatWaitedInTheBackup(t *testing.T) {
+	t.Parallel()
+	for _, revokeAll := range []bool{true, false} {
+		w := newWorld(t, inMemory(t))
+		_, _, err := w.pushes(oauth.PushChange{WebhookURL: new("https://app.test/hook")})
+		w.ok(err)
+		h := w.hold("standard", "ann")
+		w.ok(w.engine.EndGrant(t.Context(), w.hold("standard", "ann").id, adminAnn))
+		copied := w.backup(t)
+
+		w.restore(copied, revokeAll)
+
+		next, err := w.db.NextDelivery(t.Context(), "https://app.test/hook", w.clock.Wall())
+		if err != nil || (next != nil) != revokeAll || revokeAll && (!strings.Contains(string(next.Body), `"reason":"restore"`) || next.PersonID != "") {
+			t.Errorf("all ended: %v; told %+v, %v", revokeAll, next, err)
+		}
+		if next != nil {
+			w.ok(w.db.Delivered(t.Context(), next.ID))
+			if next, err := w.db.NextDelivery(t.Context(), "https://app.test/hook", w.clock.Wall()); err != nil || next != nil {
+				t.Errorf("told more: %+v, %v", next, err)
+			}
+			if s := w.state(h.id); s.RevokedReason != oauth.RevokedRestore {
+				t.Errorf("ended as %q", s.RevokedReason)
+			}
+		}
+		w.db.Close()
+	}
+}

@@ -16,6 +16,7 @@ type clientCommand struct {
 	Show         clientShow         `cmd:"" help:"Show one application and its policy."`
 	Update       clientUpdate       `cmd:"" help:"Change what is named, and nothing else."`
 	RotateSecret clientRotateSecret `cmd:"" help:"Give an application another secret."`
+	Push         clientPush         `cmd:"" help:"Tell an application at once that a grant of it has ended."`
 	Disable      clientDisable      `cmd:"" help:"Refuse an application until it is enabled again. Its grants stay."`
 	Enable       clientEnable       `cmd:"" help:"Accept an application again."`
 	Delete       clientDelete       `cmd:"" help:"Remove an application and end its grants."`

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ type clientView struct {
 	PostLogoutRedirectURIs  []string `json:"post_logout_redirect_uris"`
 	BackchannelLogoutURI    string   `json:"backchannel_logout_uri,omitempty"`
 	LogoutSessionRequired   bool     `json:"backchannel_logout_session_required"`
+	WebhookURL              string   `json:"webhook_url,omitempty"`
+	SecurityEventURL        string   `json:"security_event_url,omitempty"`
 	GrantTypes              []string `json:"grant_types"`
 	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method"`
 	ExchangeSubjects        []string `json:"token_exchange_subjects"`
@@ -71,6 +74,7 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 		ClientID: c.ID, ClientSecret: secret, ClientIDIssuedAt: c.CreatedAt.Unix(), ClientName: c.Name,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), PostLogoutRedirectURIs: append([]string{}, c.PostLogoutRedirectURIs...),
 		BackchannelLogoutURI: c.BackchannelLogoutURI, LogoutSessionRequired: c.LogoutSessionRequired,
+		WebhookURL: c.WebhookURL, SecurityEventURL: c.SecurityEventURL,
 		GrantTypes:       append([]string{}, c.GrantTypes...),
 		ExchangeSubjects: append([]string{}, c.ExchangeSubjects...), ExchangeAudiences: append([]string{}, c.ExchangeAudiences...),
 		TokenEndpointAuthMethod: string(c.AuthMethod), JWKSURI: c.JWKSURI, AuthSigningAlg: c.AuthSigningAlg, Scope: c.Scope.String(), IDTokenAlg: p.IDTokenAlg, RequirePAR: c.PARRequired, DPoP: c.DPoPRequired,
@@ -117,7 +121,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	p := c.Policy
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
 		"Name", c.Name, "Registered by", sourceText(c), "Status", clientStatus(c), "Authentication", string(c.AuthMethod), "Public keys", keysText(c), "Signs with", c.AuthSigningAlg,
-		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "After signing out", strings.Join(c.PostLogoutRedirectURIs, " "), "Told of sign-outs", backchannelText(c), "Grant types", strings.Join(c.GrantTypes, " "),
+		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "After signing out", strings.Join(c.PostLogoutRedirectURIs, " "), "Told of sign-outs", backchannelText(c), "Told of ended grants", strings.Join(slices.DeleteFunc([]string{c.WebhookURL, c.SecurityEventURL}, func(u string) bool { return u == "" }), " "), "Grant types", strings.Join(c.GrantTypes, " "),
 		"Exchanges tokens of", strings.Join(c.ExchangeSubjects, " "), "Exchanges them for", strings.Join(c.ExchangeAudiences, " "), "Scope", c.Scope.String(),
 		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", requiredText(c.PARRequired), "DPoP", requiredText(c.DPoPRequired), "Answers", formPostText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
 	if !c.ServesPeople() && !c.Allows(oauth.GrantClientCredentials) && !c.Allows(oauth.GrantTokenExchange) {

@@ -68,3 +68,44 @@ func TestLO07_WEB50_ALogoutTokenIsPostedWithCareAndOnlySuccessIsTaken(t *testing
 		t.Errorf("nobody listens: %v", err)
 	}
 }
+
+// TestASecurityEventIsTakenBy202AloneAndARefusalSaysWhy posts to a server that answers as its path says, RFC 8935 §2.
+func TestASecurityEventIsTakenBy202AloneAndARefusalSaysWhy(t *testing.T) {
+	t.Parallel()
+	answers := map[string]string{"/400": `{"err":"invalid_key","description":"no such key"}`, "/202": strings.Repeat("x", 100<<10), "/400/text": "no", "/400/long": `{"err":"` + strings.Repeat("x", 100<<10)}
+	var seen []string
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		seen = append(seen, strings.Join([]string{r.Method, r.Header.Get("Content-Type"), r.Header.Get("Authorization"), r.Header.Get("Accept"), string(body)}, " "))
+		status, _ := strconv.Atoi(r.URL.Path[1:4])
+		w.WriteHeader(status)
+		io.WriteString(w, answers[r.URL.Path])
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	send := poster(outbound.New(outbound.Options{Allow: outbound.Allowed{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, Roots: roots}))
+	message := &delivery.Message{
+		ContentType: "application/secevent+jwt", Header: map[string]string{"Authorization": "Bearer x", "Accept": "application/json"}, Body: []byte("a.b.c"), SecurityEvent: true,
+	}
+
+	for path, want := range map[string]string{
+		"/202": "", "/200": "status 200, not with 202", "/204": "status 204, not with 202", "/400": "it answers with status 400, invalid_key: no such key", "/400/text": "it answers with status 400",
+		"/400/long": "it answers with status 400", "/401": "status 401", "/503": "status 503", "/301": "redirects",
+	} {
+		err := send(t.Context(), server.URL+path, message)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 200) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+		if unreachable := errors.Is(err, delivery.ErrUnreachable); unreachable != (want != "" && !strings.HasPrefix(path, "/400")) {
+			t.Errorf("%s: unreachable is %v", path, unreachable)
+		}
+	}
+	for _, s := range seen {
+		if s != "POST application/secevent+jwt Bearer x application/json a.b.c" {
+			t.Errorf("sent %q", s)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 // flagsOf are the flags with which the members of a registration are set, as RFC 7591 §2 and the engine name them.
 var flagsOf = map[string]string{
+	"webhook_url": "webhook-url", "security_event_url": "security-event-url", "security_event_authorization": "security-event-authorization-stdin",
 	"client_id": "id", "client_name": "name", "redirect_uri": "redirect-uri", "redirect_uris": "redirect-uri", "backchannel_logout_uri": "backchannel-logout-uri", "exchange_subject": "exchange-subject", "exchange_audience": "exchange-audience", "post_logout_redirect_uri": "post-logout-redirect-uri", "post_logout_redirect_uris": "post-logout-redirect-uri",
 	"grant_types":                "grant-type",
 	"token_endpoint_auth_method": "auth-method", "auth-method": "auth-method", "scope": "scope", "name": "name", "uri": "uri",

@@ -113,7 +113,7 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	site, err := web.New(web.Config{
 		Mail: post, MailServer: s.mailServer(),
 		Issuer: issuer, TrustedProxies: s.proxies, Origins: c.Origin, TokenBudget: c.TokenBudget, PageBudget: c.PageBudget, Log: log,
-		Store: store, Rehearsal: db.OpenRehearsal,
+		Store: store, Rehearsal: db.OpenRehearsal, Send: poster(calls),
 		Version: thisVersion().Version, DatabaseFile: store.Path(), TLS: s.certificate != nil, Environment: p.environment,
 		Backups: web.Backups{Schedule: s.backups, Elsewhere: c.BackupElsewhere},
 	}, engine, all, store.SessionStore(now), store.Ready)

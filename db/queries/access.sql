@@ -87,7 +87,7 @@ LIMIT 1;
 DELETE FROM access_losses
 WHERE client_id = @client_id;
 
--- name: RevokeWithoutAccess :execrows
+-- name: RevokeWithoutAccess :many
 -- A batch of a client's grants whose people may not use it, as long as it is limited and revokes on that.
 UPDATE grants
 SET revoked_at = @at, state = 'revoked', revoked_reason = 'access_lost', version = version + 1
@@ -100,7 +100,8 @@ WHERE id IN (
           SELECT 1
           FROM client_groups k, group_members m
           WHERE k.client_id = g.client_id AND m.group_id = k.group_id AND m.person_id = g.person_id)
-    LIMIT @lim);
+    LIMIT @lim)
+RETURNING *;
 
 -- name: ClientsOnlyByGroup :many
 -- The clients that a member may use by this group alone.

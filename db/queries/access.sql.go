@@ -323,7 +323,7 @@ func (q *Queries) RaiseClientVersion(ctx context.Context, id string) error {
 	return err
 }
 
-const revokeWithoutAccess = `-- name: RevokeWithoutAccess :execrows
+const revokeWithoutAccess = `-- name: RevokeWithoutAccess :many
 UPDATE grants
 SET revoked_at = $1, state = 'revoked', revoked_reason = 'access_lost', version = version + 1
 WHERE id IN (
@@ -336,6 +336,7 @@ WHERE id IN (
           FROM client_groups k, group_members m
           WHERE k.client_id = g.client_id AND m.group_id = k.group_id AND m.person_id = g.person_id)
     LIMIT $3)
+RETURNING id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims
 `
 
 type RevokeWithoutAccessParams struct {
@@ -345,10 +346,48 @@ type RevokeWithoutAccessParams struct {
 }
 
 // A batch of a client's grants whose people may not use it, as long as it is limited and revokes on that.
-func (q *Queries) RevokeWithoutAccess(ctx context.Context, arg RevokeWithoutAccessParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeWithoutAccess, arg.At, arg.ClientID, arg.Lim)
+func (q *Queries) RevokeWithoutAccess(ctx context.Context, arg RevokeWithoutAccessParams) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, revokeWithoutAccess, arg.At, arg.ClientID, arg.Lim)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.SessionID,
+			&i.Scope,
+			&i.Resources,
+			&i.AuthTime,
+			&i.ACR,
+			&i.AMR,
+			&i.IP,
+			&i.UserAgent,
+			&i.OfflineAt,
+			&i.CreatedAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.RevokedReason,
+			&i.ReuseClass,
+			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
+			&i.Claims,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -20,7 +20,7 @@ UPDATE bulk_revocations
 SET position = @position, revoked = revoked + CAST(@revoked AS bigint), finished_at = @finished_at
 WHERE id = @id AND position = @was AND finished_at IS NULL;
 
--- name: RevokeGrantInBulk :execrows
+-- name: RevokeGrantInBulk :many
 -- As RevokeGrant.
 UPDATE grants
 SET revoked_at = @at, state = 'revoked', revoked_reason = 'admin', bulk_id = @bulk_id, version = version + 1
@@ -30,7 +30,8 @@ WHERE grants.id = @id AND grants.revoked_at IS NULL AND grants.created_at <= @co
       FROM people p, clients c
       WHERE p.id = grants.person_id AND c.id = grants.client_id AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < grants.created_at)
-        AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at));
+        AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at))
+RETURNING *;
 
 -- name: CountBulkByClient :many
 -- What one revocation of many has ended, by client; it reads the revocation's own grants alone.

@@ -158,7 +158,7 @@ func (q *Queries) NextBulkRevocation(ctx context.Context) (BulkRevocation, error
 	return i, err
 }
 
-const revokeGrantInBulk = `-- name: RevokeGrantInBulk :execrows
+const revokeGrantInBulk = `-- name: RevokeGrantInBulk :many
 UPDATE grants
 SET revoked_at = $1, state = 'revoked', revoked_reason = 'admin', bulk_id = $2, version = version + 1
 WHERE grants.id = $3 AND grants.revoked_at IS NULL AND grants.created_at <= $4
@@ -168,6 +168,7 @@ WHERE grants.id = $3 AND grants.revoked_at IS NULL AND grants.created_at <= $4
       WHERE p.id = grants.person_id AND c.id = grants.client_id AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < grants.created_at)
         AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at))
+RETURNING id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims
 `
 
 type RevokeGrantInBulkParams struct {
@@ -178,17 +179,55 @@ type RevokeGrantInBulkParams struct {
 }
 
 // As RevokeGrant.
-func (q *Queries) RevokeGrantInBulk(ctx context.Context, arg RevokeGrantInBulkParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeGrantInBulk,
+func (q *Queries) RevokeGrantInBulk(ctx context.Context, arg RevokeGrantInBulkParams) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, revokeGrantInBulk,
 		arg.At,
 		arg.BulkID,
 		arg.ID,
 		arg.Covers,
 	)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.SessionID,
+			&i.Scope,
+			&i.Resources,
+			&i.AuthTime,
+			&i.ACR,
+			&i.AMR,
+			&i.IP,
+			&i.UserAgent,
+			&i.OfflineAt,
+			&i.CreatedAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.RevokedReason,
+			&i.ReuseClass,
+			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
+			&i.Claims,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const sweepBulkRevocations = `-- name: SweepBulkRevocations :execrows

@@ -17,7 +17,9 @@ INSERT INTO clients (id, name, token_endpoint_auth_method, redirect_uris, grant_
     disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at,
     dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris,
     backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences,
-    source, about, registration_hash, seen_at)
+    source, about, registration_hash, seen_at,
+    webhook_url, webhook_secret, webhook_secret_created_at, old_webhook_secret, old_webhook_secret_created_at, old_webhook_secret_ends_at,
+    security_event_url, security_event_authorization)
 VALUES (@id, @name, @token_endpoint_auth_method, @redirect_uris, @grant_types, @scope, @trusted_at, @pkce_waived_at,
     @redirect_uri_required_at, @secret_hash, @secret_hint, @secret_created_at, @old_secret_hash, @old_secret_hint,
     @old_secret_created_at, @old_secret_ends_at, @preset, @refresh, @rotation_off_at, @grace, @idle_lifetime, @absolute_lifetime,
@@ -25,7 +27,9 @@ VALUES (@id, @name, @token_endpoint_auth_method, @redirect_uris, @grant_types, @
     @disabled_at, @grants_revoked_before, @version, @created_at, @updated_at, @second_factor_at, @restricted_at, @on_access_lost, @par_required_at,
     @dpop_required_at, @form_post_at, @jwks, @jwks_uri, @auth_signing_alg, @post_logout_redirect_uris,
     @backchannel_logout_uri, @logout_session_required_at, @exchange_subjects, @exchange_audiences,
-    @source, @about, @registration_hash, @seen_at)
+    @source, @about, @registration_hash, @seen_at,
+    @webhook_url, @webhook_secret, @webhook_secret_created_at, @old_webhook_secret, @old_webhook_secret_created_at, @old_webhook_secret_ends_at,
+    @security_event_url, @security_event_authorization)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: UpdateClient :execrows
@@ -46,7 +50,11 @@ SET id = @id, name = @name, token_endpoint_auth_method = @token_endpoint_auth_me
     jwks = @jwks, jwks_uri = @jwks_uri, auth_signing_alg = @auth_signing_alg,
     post_logout_redirect_uris = @post_logout_redirect_uris, backchannel_logout_uri = @backchannel_logout_uri,
     logout_session_required_at = @logout_session_required_at, exchange_subjects = @exchange_subjects, exchange_audiences = @exchange_audiences,
-    source = @source, about = @about, registration_hash = @registration_hash, seen_at = @seen_at
+    source = @source, about = @about, registration_hash = @registration_hash, seen_at = @seen_at,
+    webhook_url = @webhook_url, webhook_secret = @webhook_secret, webhook_secret_created_at = @webhook_secret_created_at,
+    old_webhook_secret = @old_webhook_secret, old_webhook_secret_created_at = @old_webhook_secret_created_at,
+    old_webhook_secret_ends_at = @old_webhook_secret_ends_at, security_event_url = @security_event_url,
+    security_event_authorization = @security_event_authorization
 WHERE id = @id AND version = @version;
 
 -- name: DeleteClient :execrows

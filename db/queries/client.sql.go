@@ -10,7 +10,7 @@ import (
 )
 
 const client = `-- name: Client :one
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences, source, about, registration_hash, seen_at
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences, source, about, registration_hash, seen_at, webhook_url, webhook_secret, webhook_secret_created_at, old_webhook_secret, old_webhook_secret_created_at, old_webhook_secret_ends_at, security_event_url, security_event_authorization
 FROM clients
 WHERE id = $1
 `
@@ -72,12 +72,20 @@ func (q *Queries) Client(ctx context.Context, id string) (Client, error) {
 		&i.About,
 		&i.RegistrationHash,
 		&i.SeenAt,
+		&i.WebhookURL,
+		&i.WebhookSecret,
+		&i.WebhookSecretCreatedAt,
+		&i.OldWebhookSecret,
+		&i.OldWebhookSecretCreatedAt,
+		&i.OldWebhookSecretEndsAt,
+		&i.SecurityEventURL,
+		&i.SecurityEventAuthorization,
 	)
 	return i, err
 }
 
 const clients = `-- name: Clients :many
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences, source, about, registration_hash, seen_at
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences, source, about, registration_hash, seen_at, webhook_url, webhook_secret, webhook_secret_created_at, old_webhook_secret, old_webhook_secret_created_at, old_webhook_secret_ends_at, security_event_url, security_event_authorization
 FROM clients
 ORDER BY name, id
 `
@@ -145,6 +153,14 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 			&i.About,
 			&i.RegistrationHash,
 			&i.SeenAt,
+			&i.WebhookURL,
+			&i.WebhookSecret,
+			&i.WebhookSecretCreatedAt,
+			&i.OldWebhookSecret,
+			&i.OldWebhookSecretCreatedAt,
+			&i.OldWebhookSecretEndsAt,
+			&i.SecurityEventURL,
+			&i.SecurityEventAuthorization,
 		); err != nil {
 			return nil, err
 		}
@@ -204,7 +220,9 @@ INSERT INTO clients (id, name, token_endpoint_auth_method, redirect_uris, grant_
     disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at,
     dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris,
     backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences,
-    source, about, registration_hash, seen_at)
+    source, about, registration_hash, seen_at,
+    webhook_url, webhook_secret, webhook_secret_created_at, old_webhook_secret, old_webhook_secret_created_at, old_webhook_secret_ends_at,
+    security_event_url, security_event_authorization)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $11, $12, $13, $14,
     $15, $16, $17, $18, $19, $20, $21, $22,
@@ -212,64 +230,74 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $31, $32, $33, $34, $35, $36, $37, $38, $39,
     $40, $41, $42, $43, $44, $45,
     $46, $47, $48, $49,
-    $50, $51, $52, $53)
+    $50, $51, $52, $53,
+    $54, $55, $56, $57, $58, $59,
+    $60, $61)
 ON CONFLICT (id) DO NOTHING
 `
 
 type InsertClientParams struct {
-	ID                      string
-	Name                    string
-	TokenEndpointAuthMethod string
-	RedirectURIs            string
-	GrantTypes              string
-	Scope                   string
-	TrustedAt               *int64
-	PKCEWaivedAt            *int64
-	RedirectURIRequiredAt   *int64
-	SecretHash              []byte
-	SecretHint              *string
-	SecretCreatedAt         *int64
-	OldSecretHash           []byte
-	OldSecretHint           *string
-	OldSecretCreatedAt      *int64
-	OldSecretEndsAt         *int64
-	Preset                  string
-	Refresh                 string
-	RotationOffAt           *int64
-	Grace                   int64
-	IdleLifetime            int64
-	AbsoluteLifetime        int64
-	AccessTokenLifetime     int64
-	AccessTokenFormat       string
-	IDTokenAlg              string
-	MaxGrants               int64
-	RefreshLimit            int64
-	ScopesOnRefresh         *string
-	OnReuse                 string
-	StaleGenerations        int64
-	DisabledAt              *int64
-	GrantsRevokedBefore     *int64
-	Version                 int64
-	CreatedAt               int64
-	UpdatedAt               int64
-	SecondFactorAt          *int64
-	RestrictedAt            *int64
-	OnAccessLost            string
-	PARRequiredAt           *int64
-	DPOPRequiredAt          *int64
-	FormPostAt              *int64
-	JWKS                    *string
-	JWKSURI                 *string
-	AuthSigningAlg          *string
-	PostLogoutRedirectURIs  *string
-	BackchannelLogoutURI    *string
-	LogoutSessionRequiredAt *int64
-	ExchangeSubjects        *string
-	ExchangeAudiences       *string
-	Source                  string
-	About                   *string
-	RegistrationHash        []byte
-	SeenAt                  *int64
+	ID                         string
+	Name                       string
+	TokenEndpointAuthMethod    string
+	RedirectURIs               string
+	GrantTypes                 string
+	Scope                      string
+	TrustedAt                  *int64
+	PKCEWaivedAt               *int64
+	RedirectURIRequiredAt      *int64
+	SecretHash                 []byte
+	SecretHint                 *string
+	SecretCreatedAt            *int64
+	OldSecretHash              []byte
+	OldSecretHint              *string
+	OldSecretCreatedAt         *int64
+	OldSecretEndsAt            *int64
+	Preset                     string
+	Refresh                    string
+	RotationOffAt              *int64
+	Grace                      int64
+	IdleLifetime               int64
+	AbsoluteLifetime           int64
+	AccessTokenLifetime        int64
+	AccessTokenFormat          string
+	IDTokenAlg                 string
+	MaxGrants                  int64
+	RefreshLimit               int64
+	ScopesOnRefresh            *string
+	OnReuse                    string
+	StaleGenerations           int64
+	DisabledAt                 *int64
+	GrantsRevokedBefore        *int64
+	Version                    int64
+	CreatedAt                  int64
+	UpdatedAt                  int64
+	SecondFactorAt             *int64
+	RestrictedAt               *int64
+	OnAccessLost               string
+	PARRequiredAt              *int64
+	DPOPRequiredAt             *int64
+	FormPostAt                 *int64
+	JWKS                       *string
+	JWKSURI                    *string
+	AuthSigningAlg             *string
+	PostLogoutRedirectURIs     *string
+	BackchannelLogoutURI       *string
+	LogoutSessionRequiredAt    *int64
+	ExchangeSubjects           *string
+	ExchangeAudiences          *string
+	Source                     string
+	About                      *string
+	RegistrationHash           []byte
+	SeenAt                     *int64
+	WebhookURL                 *string
+	WebhookSecret              []byte
+	WebhookSecretCreatedAt     *int64
+	OldWebhookSecret           []byte
+	OldWebhookSecretCreatedAt  *int64
+	OldWebhookSecretEndsAt     *int64
+	SecurityEventURL           *string
+	SecurityEventAuthorization []byte
 }
 
 // No row when the id is taken.
@@ -328,6 +356,14 @@ func (q *Queries) InsertClient(ctx context.Context, arg InsertClientParams) (int
 		arg.About,
 		arg.RegistrationHash,
 		arg.SeenAt,
+		arg.WebhookURL,
+		arg.WebhookSecret,
+		arg.WebhookSecretCreatedAt,
+		arg.OldWebhookSecret,
+		arg.OldWebhookSecretCreatedAt,
+		arg.OldWebhookSecretEndsAt,
+		arg.SecurityEventURL,
+		arg.SecurityEventAuthorization,
 	)
 	if err != nil {
 		return 0, err
@@ -384,64 +420,76 @@ SET id = $1, name = $2, token_endpoint_auth_method = $3, redirect_uris = $4,
     jwks = $42, jwks_uri = $43, auth_signing_alg = $44,
     post_logout_redirect_uris = $45, backchannel_logout_uri = $46,
     logout_session_required_at = $47, exchange_subjects = $48, exchange_audiences = $49,
-    source = $50, about = $51, registration_hash = $52, seen_at = $53
+    source = $50, about = $51, registration_hash = $52, seen_at = $53,
+    webhook_url = $54, webhook_secret = $55, webhook_secret_created_at = $56,
+    old_webhook_secret = $57, old_webhook_secret_created_at = $58,
+    old_webhook_secret_ends_at = $59, security_event_url = $60,
+    security_event_authorization = $61
 WHERE id = $1 AND version = $33
 `
 
 type UpdateClientParams struct {
-	ID                      string
-	Name                    string
-	TokenEndpointAuthMethod string
-	RedirectURIs            string
-	GrantTypes              string
-	Scope                   string
-	TrustedAt               *int64
-	PKCEWaivedAt            *int64
-	RedirectURIRequiredAt   *int64
-	SecretHash              []byte
-	SecretHint              *string
-	SecretCreatedAt         *int64
-	OldSecretHash           []byte
-	OldSecretHint           *string
-	OldSecretCreatedAt      *int64
-	OldSecretEndsAt         *int64
-	Preset                  string
-	Refresh                 string
-	RotationOffAt           *int64
-	Grace                   int64
-	IdleLifetime            int64
-	AbsoluteLifetime        int64
-	AccessTokenLifetime     int64
-	AccessTokenFormat       string
-	IDTokenAlg              string
-	MaxGrants               int64
-	RefreshLimit            int64
-	ScopesOnRefresh         *string
-	OnReuse                 string
-	StaleGenerations        int64
-	DisabledAt              *int64
-	GrantsRevokedBefore     *int64
-	Version                 int64
-	CreatedAt               int64
-	UpdatedAt               int64
-	SecondFactorAt          *int64
-	RestrictedAt            *int64
-	OnAccessLost            string
-	PARRequiredAt           *int64
-	DPOPRequiredAt          *int64
-	FormPostAt              *int64
-	JWKS                    *string
-	JWKSURI                 *string
-	AuthSigningAlg          *string
-	PostLogoutRedirectURIs  *string
-	BackchannelLogoutURI    *string
-	LogoutSessionRequiredAt *int64
-	ExchangeSubjects        *string
-	ExchangeAudiences       *string
-	Source                  string
-	About                   *string
-	RegistrationHash        []byte
-	SeenAt                  *int64
+	ID                         string
+	Name                       string
+	TokenEndpointAuthMethod    string
+	RedirectURIs               string
+	GrantTypes                 string
+	Scope                      string
+	TrustedAt                  *int64
+	PKCEWaivedAt               *int64
+	RedirectURIRequiredAt      *int64
+	SecretHash                 []byte
+	SecretHint                 *string
+	SecretCreatedAt            *int64
+	OldSecretHash              []byte
+	OldSecretHint              *string
+	OldSecretCreatedAt         *int64
+	OldSecretEndsAt            *int64
+	Preset                     string
+	Refresh                    string
+	RotationOffAt              *int64
+	Grace                      int64
+	IdleLifetime               int64
+	AbsoluteLifetime           int64
+	AccessTokenLifetime        int64
+	AccessTokenFormat          string
+	IDTokenAlg                 string
+	MaxGrants                  int64
+	RefreshLimit               int64
+	ScopesOnRefresh            *string
+	OnReuse                    string
+	StaleGenerations           int64
+	DisabledAt                 *int64
+	GrantsRevokedBefore        *int64
+	Version                    int64
+	CreatedAt                  int64
+	UpdatedAt                  int64
+	SecondFactorAt             *int64
+	RestrictedAt               *int64
+	OnAccessLost               string
+	PARRequiredAt              *int64
+	DPOPRequiredAt             *int64
+	FormPostAt                 *int64
+	JWKS                       *string
+	JWKSURI                    *string
+	AuthSigningAlg             *string
+	PostLogoutRedirectURIs     *string
+	BackchannelLogoutURI       *string
+	LogoutSessionRequiredAt    *int64
+	ExchangeSubjects           *string
+	ExchangeAudiences          *string
+	Source                     string
+	About                      *string
+	RegistrationHash           []byte
+	SeenAt                     *int64
+	WebhookURL                 *string
+	WebhookSecret              []byte
+	WebhookSecretCreatedAt     *int64
+	OldWebhookSecret           []byte
+	OldWebhookSecretCreatedAt  *int64
+	OldWebhookSecretEndsAt     *int64
+	SecurityEventURL           *string
+	SecurityEventAuthorization []byte
 }
 
 // One row when the version is still the one that the caller has seen. Of two callers with the same version the second gets
@@ -501,6 +549,14 @@ func (q *Queries) UpdateClient(ctx context.Context, arg UpdateClientParams) (int
 		arg.About,
 		arg.RegistrationHash,
 		arg.SeenAt,
+		arg.WebhookURL,
+		arg.WebhookSecret,
+		arg.WebhookSecretCreatedAt,
+		arg.OldWebhookSecret,
+		arg.OldWebhookSecretCreatedAt,
+		arg.OldWebhookSecretEndsAt,
+		arg.SecurityEventURL,
+		arg.SecurityEventAuthorization,
 	)
 	if err != nil {
 		return 0, err

@@ -151,3 +151,24 @@ WHERE client_id = @client_id;
 
 -- name: DeleteEveryDelivery :execrows
 DELETE FROM deliveries;
+
+-- name: TargetOfEnds :one
+-- Where a client is told of the end of its grants. No row for one that is not.
+SELECT id AS client_id, webhook_url, security_event_url
+FROM clients
+WHERE id = @id AND (webhook_url IS NOT NULL OR security_event_url IS NOT NULL);
+
+-- name: TargetsOfPersonsEnd :many
+-- The same for every client at which a person may have an open grant at @now.
+SELECT DISTINCT g.client_id, c.webhook_url, c.security_event_url
+FROM grants g
+JOIN clients c ON c.id = g.client_id
+WHERE g.person_id = @person_id AND g.state = 'open' AND g.ends_at > @now AND (c.webhook_url IS NOT NULL OR c.security_event_url IS NOT NULL)
+ORDER BY g.client_id;
+
+-- name: TargetsOfEveryEnd :many
+-- The same for all clients, of which there are few.
+SELECT id AS client_id, webhook_url, security_event_url
+FROM clients
+WHERE webhook_url IS NOT NULL OR security_event_url IS NOT NULL
+ORDER BY id;

@@ -500,6 +500,101 @@ func (q *Queries) SweepDeliveries(ctx context.Context, before *int64, lim int32)
 	return result.RowsAffected()
 }
 
+const targetOfEnds = `-- name: TargetOfEnds :one
+SELECT id AS client_id, webhook_url, security_event_url
+FROM clients
+WHERE id = $1 AND (webhook_url IS NOT NULL OR security_event_url IS NOT NULL)
+`
+
+type TargetOfEndsRow struct {
+	ClientID         string
+	WebhookURL       *string
+	SecurityEventURL *string
+}
+
+// Where a client is told of the end of its grants. No row for one that is not.
+func (q *Queries) TargetOfEnds(ctx context.Context, id string) (TargetOfEndsRow, error) {
+	row := q.db.QueryRowContext(ctx, targetOfEnds, id)
+	var i TargetOfEndsRow
+	err := row.Scan(&i.ClientID, &i.WebhookURL, &i.SecurityEventURL)
+	return i, err
+}
+
+const targetsOfEveryEnd = `-- name: TargetsOfEveryEnd :many
+SELECT id AS client_id, webhook_url, security_event_url
+FROM clients
+WHERE webhook_url IS NOT NULL OR security_event_url IS NOT NULL
+ORDER BY id
+`
+
+type TargetsOfEveryEndRow struct {
+	ClientID         string
+	WebhookURL       *string
+	SecurityEventURL *string
+}
+
+// The same for all clients, of which there are few.
+func (q *Queries) TargetsOfEveryEnd(ctx context.Context) ([]TargetsOfEveryEndRow, error) {
+	rows, err := q.db.QueryContext(ctx, targetsOfEveryEnd)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TargetsOfEveryEndRow
+	for rows.Next() {
+		var i TargetsOfEveryEndRow
+		if err := rows.Scan(&i.ClientID, &i.WebhookURL, &i.SecurityEventURL); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const targetsOfPersonsEnd = `-- name: TargetsOfPersonsEnd :many
+SELECT DISTINCT g.client_id, c.webhook_url, c.security_event_url
+FROM grants g
+JOIN clients c ON c.id = g.client_id
+WHERE g.person_id = $1 AND g.state = 'open' AND g.ends_at > $2 AND (c.webhook_url IS NOT NULL OR c.security_event_url IS NOT NULL)
+ORDER BY g.client_id
+`
+
+type TargetsOfPersonsEndRow struct {
+	ClientID         string
+	WebhookURL       *string
+	SecurityEventURL *string
+}
+
+// The same for every client at which a person may have an open grant at @now.
+func (q *Queries) TargetsOfPersonsEnd(ctx context.Context, personID string, now int64) ([]TargetsOfPersonsEndRow, error) {
+	rows, err := q.db.QueryContext(ctx, targetsOfPersonsEnd, personID, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TargetsOfPersonsEndRow
+	for rows.Next() {
+		var i TargetsOfPersonsEndRow
+		if err := rows.Scan(&i.ClientID, &i.WebhookURL, &i.SecurityEventURL); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const troubledDeliveries = `-- name: TroubledDeliveries :many
 SELECT id, kind, client_id, person_id, url, body, attempts, next_at, last_error, created_at, expires_at, dead_at
 FROM deliveries

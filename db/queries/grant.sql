@@ -62,12 +62,13 @@ WHERE g.person_id = @person_id AND g.client_id = @client_id AND g.id <> @new_id
 ORDER BY COALESCE(t.last_used_at, g.created_at) DESC, g.created_at DESC, g.id
 LIMIT @lim OFFSET @keep;
 
--- name: EvictGrant :execrows
+-- name: EvictGrant :many
 UPDATE grants
 SET revoked_at = @at, state = 'revoked', revoked_reason = 'evicted', version = version + 1
-WHERE id = @id AND revoked_at IS NULL;
+WHERE id = @id AND revoked_at IS NULL
+RETURNING *;
 
--- name: RevokeGrant :execrows
+-- name: RevokeGrant :many
 -- One row for the one caller that ends it. What a grants_revoked_before covers, or a deleted person or client had, has ended
 -- already, and keeps its first reason.
 UPDATE grants
@@ -78,9 +79,10 @@ WHERE grants.id = @id AND grants.revoked_at IS NULL
       FROM people p, clients c
       WHERE p.id = grants.person_id AND c.id = grants.client_id AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < grants.created_at)
-        AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at));
+        AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at))
+RETURNING *;
 
--- name: RevokeGrantsOfPair :execrows
+-- name: RevokeGrantsOfPair :many
 UPDATE grants
 SET revoked_at = @at, state = 'revoked', revoked_reason = @reason, version = version + 1
 WHERE grants.person_id = @person_id AND grants.client_id = @client_id AND grants.revoked_at IS NULL
@@ -89,7 +91,8 @@ WHERE grants.person_id = @person_id AND grants.client_id = @client_id AND grants
       FROM people p, clients c
       WHERE p.id = grants.person_id AND c.id = grants.client_id AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < grants.created_at)
-        AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at));
+        AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at))
+RETURNING *;
 
 -- name: RevokePersonBefore :execrows
 -- As RevokeClientBefore.

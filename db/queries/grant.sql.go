@@ -87,18 +87,57 @@ func (q *Queries) DeleteRevocation(ctx context.Context, id int64) error {
 	return err
 }
 
-const evictGrant = `-- name: EvictGrant :execrows
+const evictGrant = `-- name: EvictGrant :many
 UPDATE grants
 SET revoked_at = $1, state = 'revoked', revoked_reason = 'evicted', version = version + 1
 WHERE id = $2 AND revoked_at IS NULL
+RETURNING id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims
 `
 
-func (q *Queries) EvictGrant(ctx context.Context, at *int64, iD string) (int64, error) {
-	result, err := q.db.ExecContext(ctx, evictGrant, at, iD)
+func (q *Queries) EvictGrant(ctx context.Context, at *int64, iD string) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, evictGrant, at, iD)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.SessionID,
+			&i.Scope,
+			&i.Resources,
+			&i.AuthTime,
+			&i.ACR,
+			&i.AMR,
+			&i.IP,
+			&i.UserAgent,
+			&i.OfflineAt,
+			&i.CreatedAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.RevokedReason,
+			&i.ReuseClass,
+			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
+			&i.Claims,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const expiredTombstones = `-- name: ExpiredTombstones :many
@@ -728,7 +767,7 @@ func (q *Queries) Owner(ctx context.Context, id string) (Person, error) {
 	return i, err
 }
 
-const revokeGrant = `-- name: RevokeGrant :execrows
+const revokeGrant = `-- name: RevokeGrant :many
 UPDATE grants
 SET revoked_at = $1, state = 'revoked', revoked_reason = $2, version = version + 1
 WHERE grants.id = $3 AND grants.revoked_at IS NULL
@@ -738,6 +777,7 @@ WHERE grants.id = $3 AND grants.revoked_at IS NULL
       WHERE p.id = grants.person_id AND c.id = grants.client_id AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < grants.created_at)
         AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at))
+RETURNING id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims
 `
 
 type RevokeGrantParams struct {
@@ -748,15 +788,53 @@ type RevokeGrantParams struct {
 
 // One row for the one caller that ends it. What a grants_revoked_before covers, or a deleted person or client had, has ended
 // already, and keeps its first reason.
-func (q *Queries) RevokeGrant(ctx context.Context, arg RevokeGrantParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeGrant, arg.At, arg.Reason, arg.ID)
+func (q *Queries) RevokeGrant(ctx context.Context, arg RevokeGrantParams) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, revokeGrant, arg.At, arg.Reason, arg.ID)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.SessionID,
+			&i.Scope,
+			&i.Resources,
+			&i.AuthTime,
+			&i.ACR,
+			&i.AMR,
+			&i.IP,
+			&i.UserAgent,
+			&i.OfflineAt,
+			&i.CreatedAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.RevokedReason,
+			&i.ReuseClass,
+			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
+			&i.Claims,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
-const revokeGrantsOfPair = `-- name: RevokeGrantsOfPair :execrows
+const revokeGrantsOfPair = `-- name: RevokeGrantsOfPair :many
 UPDATE grants
 SET revoked_at = $1, state = 'revoked', revoked_reason = $2, version = version + 1
 WHERE grants.person_id = $3 AND grants.client_id = $4 AND grants.revoked_at IS NULL
@@ -766,6 +844,7 @@ WHERE grants.person_id = $3 AND grants.client_id = $4 AND grants.revoked_at IS N
       WHERE p.id = grants.person_id AND c.id = grants.client_id AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < grants.created_at)
         AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at))
+RETURNING id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims
 `
 
 type RevokeGrantsOfPairParams struct {
@@ -775,17 +854,55 @@ type RevokeGrantsOfPairParams struct {
 	ClientID string
 }
 
-func (q *Queries) RevokeGrantsOfPair(ctx context.Context, arg RevokeGrantsOfPairParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeGrantsOfPair,
+func (q *Queries) RevokeGrantsOfPair(ctx context.Context, arg RevokeGrantsOfPairParams) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, revokeGrantsOfPair,
 		arg.At,
 		arg.Reason,
 		arg.PersonID,
 		arg.ClientID,
 	)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.SessionID,
+			&i.Scope,
+			&i.Resources,
+			&i.AuthTime,
+			&i.ACR,
+			&i.AMR,
+			&i.IP,
+			&i.UserAgent,
+			&i.OfflineAt,
+			&i.CreatedAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.RevokedReason,
+			&i.ReuseClass,
+			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
+			&i.Claims,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const revokePersonBefore = `-- name: RevokePersonBefore :execrows

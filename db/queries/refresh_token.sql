@@ -48,7 +48,7 @@ WHERE token_id = @token_id AND generation = @generation AND epoch = @epoch
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < g.created_at)
         AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < g.created_at));
 
--- name: RevokeReused :execrows
+-- name: RevokeReused :many
 -- One row when the token is still at the generation that proved two holders, and nothing had ended its grant.
 UPDATE grants
 SET revoked_at = @at, state = 'revoked', revoked_reason = 'reuse', reuse_class = @reuse_class, version = version + 1
@@ -60,7 +60,8 @@ WHERE grants.id = @grant_id AND grants.revoked_at IS NULL
         AND p.id = grants.person_id AND c.id = grants.client_id
         AND p.disabled_at IS NULL AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < grants.created_at)
-        AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at));
+        AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at))
+RETURNING *;
 
 -- name: Ring :one
 SELECT ring

@@ -150,7 +150,7 @@ func (q *Queries) RefreshState(ctx context.Context, tokenID []byte) (GrantState,
 	return i, err
 }
 
-const revokeReused = `-- name: RevokeReused :execrows
+const revokeReused = `-- name: RevokeReused :many
 UPDATE grants
 SET revoked_at = $1, state = 'revoked', revoked_reason = 'reuse', reuse_class = $2, version = version + 1
 WHERE grants.id = $3 AND grants.revoked_at IS NULL
@@ -162,6 +162,7 @@ WHERE grants.id = $3 AND grants.revoked_at IS NULL
         AND p.disabled_at IS NULL AND p.deleted_at IS NULL
         AND (p.grants_revoked_before IS NULL OR p.grants_revoked_before < grants.created_at)
         AND (c.grants_revoked_before IS NULL OR c.grants_revoked_before < grants.created_at))
+RETURNING id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims
 `
 
 type RevokeReusedParams struct {
@@ -174,8 +175,8 @@ type RevokeReusedParams struct {
 }
 
 // One row when the token is still at the generation that proved two holders, and nothing had ended its grant.
-func (q *Queries) RevokeReused(ctx context.Context, arg RevokeReusedParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeReused,
+func (q *Queries) RevokeReused(ctx context.Context, arg RevokeReusedParams) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, revokeReused,
 		arg.At,
 		arg.ReuseClass,
 		arg.GrantID,
@@ -184,9 +185,47 @@ func (q *Queries) RevokeReused(ctx context.Context, arg RevokeReusedParams) (int
 		arg.Epoch,
 	)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.SessionID,
+			&i.Scope,
+			&i.Resources,
+			&i.AuthTime,
+			&i.ACR,
+			&i.AMR,
+			&i.IP,
+			&i.UserAgent,
+			&i.OfflineAt,
+			&i.CreatedAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.RevokedReason,
+			&i.ReuseClass,
+			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
+			&i.Claims,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const ring = `-- name: Ring :one

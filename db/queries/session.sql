@@ -49,22 +49,25 @@ UPDATE sessions
 SET ended_at = @now, token_hash = NULL, idle_at = @idle_at
 WHERE person_id = @person_id AND id <> @keep AND ended_at IS NULL;
 
--- name: RevokeGrantsOfSession :execrows
+-- name: RevokeGrantsOfSession :many
 -- Signing out ends what was not meant to outlive the session (OpenID Connect Back-Channel Logout §2.7).
 UPDATE grants
 SET revoked_at = @now, state = 'revoked', revoked_reason = 'logout', version = version + 1
-WHERE session_id = @session_id AND offline_at IS NULL AND revoked_at IS NULL;
+WHERE session_id = @session_id AND offline_at IS NULL AND revoked_at IS NULL
+RETURNING *;
 
--- name: RevokeGrantsOfOtherSessions :execrows
+-- name: RevokeGrantsOfOtherSessions :many
 UPDATE grants
 SET revoked_at = @now, state = 'revoked', revoked_reason = 'logout', version = version + 1
-WHERE person_id = @person_id AND session_id <> @keep AND offline_at IS NULL AND revoked_at IS NULL;
+WHERE person_id = @person_id AND session_id <> @keep AND offline_at IS NULL AND revoked_at IS NULL
+RETURNING *;
 
--- name: RevokeGrantsElsewhere :execrows
+-- name: RevokeGrantsElsewhere :many
 -- After a change of a factor: everything but what hangs on the session in which it was changed.
 UPDATE grants
 SET revoked_at = @now, state = 'revoked', revoked_reason = @reason, version = version + 1
-WHERE person_id = @person_id AND session_id <> @keep AND revoked_at IS NULL;
+WHERE person_id = @person_id AND session_id <> @keep AND revoked_at IS NULL
+RETURNING *;
 
 -- name: DeleteOpenCodesOfSession :exec
 DELETE FROM codes

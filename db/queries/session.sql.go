@@ -129,10 +129,11 @@ func (q *Queries) MarkSessionsEnded(ctx context.Context, arg MarkSessionsEndedPa
 	return result.RowsAffected()
 }
 
-const revokeGrantsElsewhere = `-- name: RevokeGrantsElsewhere :execrows
+const revokeGrantsElsewhere = `-- name: RevokeGrantsElsewhere :many
 UPDATE grants
 SET revoked_at = $1, state = 'revoked', revoked_reason = $2, version = version + 1
 WHERE person_id = $3 AND session_id <> $4 AND revoked_at IS NULL
+RETURNING id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims
 `
 
 type RevokeGrantsElsewhereParams struct {
@@ -143,23 +144,62 @@ type RevokeGrantsElsewhereParams struct {
 }
 
 // After a change of a factor: everything but what hangs on the session in which it was changed.
-func (q *Queries) RevokeGrantsElsewhere(ctx context.Context, arg RevokeGrantsElsewhereParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeGrantsElsewhere,
+func (q *Queries) RevokeGrantsElsewhere(ctx context.Context, arg RevokeGrantsElsewhereParams) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, revokeGrantsElsewhere,
 		arg.Now,
 		arg.Reason,
 		arg.PersonID,
 		arg.Keep,
 	)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.SessionID,
+			&i.Scope,
+			&i.Resources,
+			&i.AuthTime,
+			&i.ACR,
+			&i.AMR,
+			&i.IP,
+			&i.UserAgent,
+			&i.OfflineAt,
+			&i.CreatedAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.RevokedReason,
+			&i.ReuseClass,
+			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
+			&i.Claims,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
-const revokeGrantsOfOtherSessions = `-- name: RevokeGrantsOfOtherSessions :execrows
+const revokeGrantsOfOtherSessions = `-- name: RevokeGrantsOfOtherSessions :many
 UPDATE grants
 SET revoked_at = $1, state = 'revoked', revoked_reason = 'logout', version = version + 1
 WHERE person_id = $2 AND session_id <> $3 AND offline_at IS NULL AND revoked_at IS NULL
+RETURNING id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims
 `
 
 type RevokeGrantsOfOtherSessionsParams struct {
@@ -168,27 +208,104 @@ type RevokeGrantsOfOtherSessionsParams struct {
 	Keep     string
 }
 
-func (q *Queries) RevokeGrantsOfOtherSessions(ctx context.Context, arg RevokeGrantsOfOtherSessionsParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeGrantsOfOtherSessions, arg.Now, arg.PersonID, arg.Keep)
+func (q *Queries) RevokeGrantsOfOtherSessions(ctx context.Context, arg RevokeGrantsOfOtherSessionsParams) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, revokeGrantsOfOtherSessions, arg.Now, arg.PersonID, arg.Keep)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.SessionID,
+			&i.Scope,
+			&i.Resources,
+			&i.AuthTime,
+			&i.ACR,
+			&i.AMR,
+			&i.IP,
+			&i.UserAgent,
+			&i.OfflineAt,
+			&i.CreatedAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.RevokedReason,
+			&i.ReuseClass,
+			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
+			&i.Claims,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
-const revokeGrantsOfSession = `-- name: RevokeGrantsOfSession :execrows
+const revokeGrantsOfSession = `-- name: RevokeGrantsOfSession :many
 UPDATE grants
 SET revoked_at = $1, state = 'revoked', revoked_reason = 'logout', version = version + 1
 WHERE session_id = $2 AND offline_at IS NULL AND revoked_at IS NULL
+RETURNING id, person_id, client_id, session_id, scope, resources, auth_time, acr, amr, ip, user_agent, offline_at, created_at, ends_at, revoked_at, revoked_reason, reuse_class, version, state, used_hour, bulk_id, claims
 `
 
 // Signing out ends what was not meant to outlive the session (OpenID Connect Back-Channel Logout §2.7).
-func (q *Queries) RevokeGrantsOfSession(ctx context.Context, now *int64, sessionID string) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeGrantsOfSession, now, sessionID)
+func (q *Queries) RevokeGrantsOfSession(ctx context.Context, now *int64, sessionID string) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, revokeGrantsOfSession, now, sessionID)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.PersonID,
+			&i.ClientID,
+			&i.SessionID,
+			&i.Scope,
+			&i.Resources,
+			&i.AuthTime,
+			&i.ACR,
+			&i.AMR,
+			&i.IP,
+			&i.UserAgent,
+			&i.OfflineAt,
+			&i.CreatedAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.RevokedReason,
+			&i.ReuseClass,
+			&i.Version,
+			&i.State,
+			&i.UsedHour,
+			&i.BulkID,
+			&i.Claims,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const sessionByID = `-- name: SessionByID :one

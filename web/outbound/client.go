@@ -46,6 +46,7 @@ type Request struct {
 	Header http.Header
 	Body   []byte
 	Limit  int64 // bytes of the answer's body; 0: [MaxBody]
+	Cut    bool  // a body beyond the limit, or one that breaks off, is given as far as it came
 	NoBody bool  // the status is all that counts: the answer's body is not read, whatever its size
 }
 
@@ -100,10 +101,12 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	}
 	limit := cmp.Or(r.Limit, MaxBody)
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
-	if err != nil {
+	switch {
+	case r.Cut:
+		body = body[:min(int64(len(body)), limit)]
+	case err != nil:
 		return nil, fmt.Errorf("read the answer: %w", err)
-	}
-	if int64(len(body)) > limit {
+	case int64(len(body)) > limit:
 		return nil, ErrTooLarge
 	}
 	return &Response{Status: response.StatusCode, Header: response.Header, Body: body}, nil

@@ -80,7 +80,7 @@ type ClientHead struct {
 	Disabled   bool
 	Trusted    bool
 	Unverified bool   // nobody here vouches for it
-	Tab        string // "overview", "settings", "policy", "credentials", "connect", "test"
+	Tab        string // "overview", "settings", "policy", "credentials", "push", "connect", "test"
 }
 
 // tabs are the views of one client.
@@ -91,7 +91,7 @@ func (h ClientHead) tabs(t *Text) []Tab {
 	return []Tab{
 		tab("overview", t.T("admin.clients.tab.overview"), ""), tab("settings", t.T("admin.clients.tab.settings"), "/settings"),
 		tab("policy", t.T("admin.clients.tab.policy"), "/policy"), tab("credentials", t.T("admin.clients.tab.credentials"), "/credentials"),
-		tab("connect", t.T("admin.clients.tab.connect"), "/connect"), tab("test", t.T("admin.clients.tab.test"), "/test"),
+		tab("push", t.T("admin.clients.tab.push"), "/push"), tab("connect", t.T("admin.clients.tab.connect"), "/connect"), tab("test", t.T("admin.clients.tab.test"), "/test"),
 	}
 }
 

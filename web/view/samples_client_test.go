@@ -116,9 +116,42 @@ func samplesClient(f Frame) map[string]templ.Component {
 		Uses:       Field{Name: "uses", Label: t.T("admin.registration.token.uses"), Help: t.T("admin.registration.token.uses_help"), Value: "1", Type: "number", Required: true},
 		Lifetime:   Field{Name: "lifetime", Label: t.T("admin.registration.token.lifetime"), Required: true}, Lifetimes: []Option{{Value: "1h", Label: "1 hour"}, {Value: "7d", Label: "7 days", Selected: true}},
 	}
+	push := AdminClientPush{
+		AdminFrame: of(t.T("admin.clients.tab.push")), ClientHead: head("push"), CanTest: true,
+		Webhook: PushWay{
+			Title: t.T("admin.clients.push.webhook.title"), Lead: t.T("admin.clients.push.webhook.lead"), Kind: "webhook", URL: "https://grafana.acme.example/hooks/regrant",
+			Facts: []ClientFact{{Label: t.T("admin.clients.push.secret.made"), Value: t.DateTime(since)}, {Label: t.T("admin.clients.push.secret.old"), Value: t.DateTime(now)}},
+		},
+		SecurityEvent: PushWay{Title: t.T("admin.clients.push.security_event.title"), Lead: t.T("admin.clients.push.security_event.lead"), Kind: "security_event"},
+	}
+	pushTaken, pushRefused := push, push
+	pushTaken.Sent = &PushTest{
+		Title: t.T("admin.clients.push.test.title", "Way", push.Webhook.Title), At: now, Taken: true, URL: push.Webhook.URL,
+		Headers: []string{"Content-Type: application/json", "webhook-id: test-GB7YQ", "webhook-signature: v1,hPwMZ8XoYxXvtYvJ3Pq8bTr7Zs5V9G0mJ2cK1dN4fLQ= v1,Q8b", "webhook-timestamp: 1795608000"},
+		Body:    `{"type":"webhook.test","timestamp":"2026-11-23T12:00:00Z","data":{"client_id":"k3fj2hs7q4mzx5vnpw6ytr2abc"}}`,
+	}
+	pushRefused.SecurityEvent.URL = "https://grafana.acme.example/events"
+	pushRefused.SecurityEvent.Facts = []ClientFact{{Label: t.T("admin.clients.push.header.label"), Value: t.T("admin.clients.push.header.sent")}}
+	pushRefused.Sent = &PushTest{
+		Title: t.T("admin.clients.push.test.title", "Way", push.SecurityEvent.Title), At: now, Problem: "it answers with status 400, invalid_key: <b>no key</b>", URL: pushRefused.SecurityEvent.URL,
+		Headers: []string{"Accept: application/json", "Authorization: …", "Content-Type: application/secevent+jwt"}, Body: "eyJhbGciOiJSUzI1NiIsInR5cCI6InNlY2V2ZW50K2p3dCJ9." + strings.Repeat("eyJpc3MiOi", 20),
+	}
+	pushForm := AdminClientPushChange{
+		AdminFrame: of(t.T("admin.clients.tab.push")), ClientHead: head("push"), Version: "7", HasHeader: true,
+		Webhook:       Field{Name: "webhook_url", Label: t.T("admin.clients.push.webhook.title"), Help: t.T("admin.clients.push.webhook.help"), Value: "http://x", Error: "Must be an https address."},
+		SecurityEvent: Field{Name: "security_event_url", Label: t.T("admin.clients.push.security_event.title"), Help: t.T("admin.clients.push.security_event.help")},
+		Authorization: Field{Name: "authorization", Label: t.T("admin.clients.push.header.label"), Help: t.T("admin.clients.push.header.help_set")},
+	}
 	return map[string]templ.Component{
-		"admin_clients_empty": AdminClients{AdminFrame: admin(), Now: now},
-		"admin_clients_none":  AdminClients{AdminFrame: admin(), Any: true, Search: "<b>nothing", Filtered: true, Sources: sources, Now: now},
+		"admin_client_push": pushTaken, "admin_client_push_refused": pushRefused, "admin_client_push_change": pushForm,
+		"admin_client_push_off": AdminClientPush{AdminFrame: push.AdminFrame, ClientHead: push.ClientHead, Webhook: PushWay{Title: push.Webhook.Title, Lead: push.Webhook.Lead, Kind: "webhook"}, SecurityEvent: push.SecurityEvent},
+		"admin_client_push_secret": AdminClientPushSecret{AdminFrame: of(t.T("admin.clients.push.secret.crumb")), Confirm: Confirm{
+			Title: t.T("admin.clients.push.secret.title", "Name", "Grafana"), Lead: t.T("admin.clients.push.secret.lead"), Action: path + "/push/secret", Submit: t.T("admin.clients.push.secret.submit"),
+			Cancel: path + "/push", FormToken: token, Hidden: map[string]string{"version": "7"},
+		}, Overlaps: []Option{choice("24h", "24 hours", "", true), choice("0", t.T("admin.clients.rotate.at_once"), t.T("admin.clients.push.secret.at_once_help"), false)}},
+		"admin_client_push_made": AdminClientPushMade{AdminFrame: of(t.T("admin.clients.tab.push")), ClientHead: head("push"), Secret: "whsec_" + strings.Repeat("7Kq", 14) + "Q=", Lead: t.T("admin.clients.push.made.first")},
+		"admin_clients_empty":    AdminClients{AdminFrame: admin(), Now: now},
+		"admin_clients_none":     AdminClients{AdminFrame: admin(), Any: true, Search: "<b>nothing", Filtered: true, Sources: sources, Now: now},
 		"admin_clients": AdminClients{AdminFrame: admin(), Any: true, Sources: sources, Now: now, Pager: Pager{Shown: "1–50 of 212", Next: "/admin/clients?from=50"}, Rows: []ClientRow{
 			{ID: "k3fj2hs7q4mzx5vnpw6ytr2abc", Name: "Grafana", URL: path, Kind: t.T("admin.clients.kind.web_server.short"), Policy: "Standard", Grants: "1,000+", LastUsed: &used},
 			{ID: "portal", Name: long, URL: "/admin/clients/portal", Kind: t.T("admin.clients.kind.single_page.short"), Policy: "Strict, adjusted", Grants: "0", Disabled: true},
@@ -132,8 +165,8 @@ func samplesClient(f Frame) map[string]templ.Component {
 		"admin_client": AdminClient{
 			AdminFrame: admin(Crumb{Label: "Grafana"}), ClientHead: head("overview"), RedirectURIs: []string{"https://grafana.acme.example/login/generic_oauth"}, LogoutURIs: []string{"https://grafana.acme.example/"}, Backchannel: "https://grafana.acme.example/logout",
 			Deliveries: []Delivery{
-				{At: now.Add(-3 * time.Hour), Person: Party{Label: "Alice Ampère", URL: "/admin/people/1"}, URL: "https://grafana.acme.example/logout", Attempts: "5", Problem: "it answers with status 503", Next: now.Add(time.Hour)},
-				{At: now.Add(-30 * time.Hour), URL: "https://grafana.acme.example/logout", Attempts: "11", Problem: "no answer within 3s", Dead: &now},
+				{At: now.Add(-3 * time.Hour), Person: Party{Label: "Alice Ampère", URL: "/admin/people/1"}, Kind: t.T("admin.clients.delivery.logout"), URL: "https://grafana.acme.example/logout", Attempts: "5", Problem: "it answers with status 503", Next: now.Add(time.Hour)},
+				{At: now.Add(-30 * time.Hour), Kind: t.T("admin.clients.push.webhook.title"), URL: "https://grafana.acme.example/hooks/regrant", Attempts: "11", Problem: "no answer within 3s", Dead: &now},
 			},
 
 			Scopes: []string{"openid", "projects:read"}, Created: since, Changed: now, People: true, Now: now,

@@ -101,6 +101,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	}
 	limit := cmp.Or(r.Limit, MaxBody)
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err == nil && !r.Cut {
+		err = ctx.Err() // a server that notices that nobody listens any more may end properly what it has half said
+	}
 	switch {
 	case r.Cut:
 		body = body[:min(int64(len(body)), limit)]

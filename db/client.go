@@ -66,7 +66,7 @@ func (tx *Tx) insertClient(ctx context.Context, c *oauth.Client) error {
 	}
 	row := clientRow(c, queries.Client{})
 	row.Version = 1
-	if c.Source == oauth.SourceDynamic {
+	if c.Unverified() {
 		row.SeenAt = &row.CreatedAt
 	}
 	if last > 0 && (row.GrantsRevokedBefore == nil || *row.GrantsRevokedBefore < last) {
@@ -100,10 +100,14 @@ func (d *DB) UpdateClient(ctx context.Context, c *oauth.Client, event audit.Even
 			}
 			covers := max(*before, last)
 			row.GrantsRevokedBefore = &covers
-			if err := tx.tellOfClient(ctx, c.ID, covers, oauth.RevokedAdmin, *c.GrantsRevokedBefore); err != nil {
+			reason := oauth.RevokedAdmin
+			if event.Actor == audit.ByClient { // its document says that it authenticates no more
+				reason = oauth.RevokedClient
+			}
+			if err := tx.tellOfClient(ctx, c.ID, covers, reason, *c.GrantsRevokedBefore); err != nil {
 				return err
 			}
-			if err := tx.revokeLater(ctx, "", c.ID, covers, oauth.RevokedAdmin, *c.GrantsRevokedBefore); err != nil {
+			if err := tx.revokeLater(ctx, "", c.ID, covers, reason, *c.GrantsRevokedBefore); err != nil {
 				return err
 			}
 		}
@@ -192,6 +196,7 @@ func client(r queries.Client) *oauth.Client {
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
 	c.Source, c.About, c.RegistrationHash, c.SeenAt = clientSource(r.Source), about(r.About), r.RegistrationHash, instantOrNil(r.SeenAt)
+	c.ReadAt, c.FreshUntil = instantOrNil(r.ReadAt), instantOrNil(r.FreshUntil)
 	c.PostLogoutRedirectURIs = words(textOf(r.PostLogoutRedirectURIs))
 	c.BackchannelLogoutURI, c.LogoutSessionRequired = textOf(r.BackchannelLogoutURI), r.LogoutSessionRequiredAt != nil
 	c.WebhookURL, c.SecurityEventURL, c.SecurityEventAuthorization = textOf(r.WebhookURL), textOf(r.SecurityEventURL), r.SecurityEventAuthorization
@@ -225,6 +230,9 @@ func clientRow(c *oauth.Client, old queries.Client) queries.Client {
 		DPOPRequiredAt: since(c.DPoPRequired, old.DPOPRequiredAt, c.UpdatedAt), FormPostAt: since(c.FormPost, old.FormPostAt, c.UpdatedAt),
 	}
 	row.Source, row.About, row.RegistrationHash, row.SeenAt = c.Source.String(), orNull(c.About.String()), c.RegistrationHash, old.SeenAt
+	if row.ReadAt, row.FreshUntil = microsOrNull(c.ReadAt), microsOrNull(c.FreshUntil); old.ReadAt != nil && (row.ReadAt == nil || *row.ReadAt < *old.ReadAt) {
+		row.ReadAt, row.FreshUntil = old.ReadAt, old.FreshUntil // it was read again while somebody changed what they had seen
+	}
 	row.PostLogoutRedirectURIs = orNull(strings.Join(c.PostLogoutRedirectURIs, " "))
 	row.BackchannelLogoutURI, row.LogoutSessionRequiredAt = orNull(c.BackchannelLogoutURI), since(c.LogoutSessionRequired, old.LogoutSessionRequiredAt, c.UpdatedAt)
 	row.WebhookURL, row.SecurityEventURL, row.SecurityEventAuthorization = orNull(c.WebhookURL), orNull(c.SecurityEventURL), c.SecurityEventAuthorization

@@ -25,6 +25,31 @@ func ownRegistration(id string) *oauth.SelfRegistration {
 	}
 }
 
+// documentClient is one that is known by an address.
+func documentClient(id string, at time.Time) *oauth.DocumentClient {
+	c := fullClient(id)
+	read, fresh := at, at.Add(time.Hour)
+	c.Source, c.Trusted, c.CreatedAt, c.ReadAt, c.FreshUntil = oauth.SourceDocument, false, at, &read, &fresh
+	c.DisabledAt, c.Restricted, c.Groups = nil, false, nil
+	return &oauth.DocumentClient{
+		Client: c, Total: 100, Event: audit.Event{At: at, Kind: audit.ClientRegistered, ClientID: id, Result: "ok"},
+		Evicted: func(id, _ string) audit.Event {
+			return audit.Event{At: at, Kind: audit.ClientExpired, ClientID: id, Result: "ok"}
+		},
+	}
+}
+
+// thereAre gives which of the clients are there.
+func (w *world) thereAre(ids ...string) (there []string) {
+	w.T.Helper()
+	for _, id := range ids {
+		if _, err := w.Client(w.Context(), id); err == nil {
+			there = append(there, id)
+		}
+	}
+	return there
+}
+
 var registrationRules = map[string]func(*world){
 	"a client that registered itself comes back as it was written, and was seen then": func(w *world) {
 		r := ownRegistration("own")
@@ -101,6 +126,73 @@ var registrationRules = map[string]func(*world){
 		same(w.T, []int{won, w.events(audit.InitialTokenRevoked)}, []int{1, 1})
 		must(w.Sweep(w.Context(), start.Add(31*24*time.Hour), 10))
 		same(w.T, w.read("SELECT COUNT(*) FROM initial_access_tokens"), 0)
+	},
+	"a client that is known by an address comes back as it was written, and notes when its document was read": func(w *world) {
+		k := documentClient("https://a.example/c", start)
+		w.ok(w.KeepDocumentClient(w.Context(), k))
+		want := *k.Client
+		want.SeenAt = &want.CreatedAt
+		same(w.T, must(w.Client(w.Context(), want.ID)), &want)
+		w.want(w.KeepDocumentClient(w.Context(), k), oauth.ErrExists)
+		same(w.T, w.events(audit.ClientRegistered), 1)
+
+		stale := must(w.Client(w.Context(), want.ID))
+		read, fresh := start.Add(2*time.Hour), start.Add(3*time.Hour)
+		w.ok(w.NoteDocument(w.Context(), want.ID, read, fresh))
+		w.ok(w.UpdateClient(w.Context(), stale, w.event(audit.ClientUpdated))) // the version is still the one that was seen
+		c := must(w.Client(w.Context(), want.ID))
+		same(w.T, []time.Time{*c.ReadAt, *c.FreshUntil}, []time.Time{read, fresh})
+		w.ok(w.RegisterItself(w.Context(), ownRegistration("own")))
+		w.ok(w.NoteDocument(w.Context(), "own", read, fresh))
+		w.ok(w.NoteDocument(w.Context(), "https://gone.example/c", read, fresh))
+		same(w.T, must(w.Client(w.Context(), "own")).ReadAt, (*time.Time)(nil))
+	},
+	"of clients that are known by an address there is never more than room, and what has been unused for the longest makes way": func(w *world) {
+		keep := func(id string, after time.Duration) error {
+			k := documentClient("https://"+id+".example/c", start.Add(after))
+			k.Total = 3
+			return w.KeepDocumentClient(w.Context(), k)
+		}
+		all := []string{"https://a.example/c", "https://b.example/c", "https://c.example/c", "https://d.example/c", "https://e.example/c", "https://f.example/c"}
+		for i, id := range []string{"a", "b", "c"} {
+			w.ok(keep(id, time.Duration(i)*time.Second))
+		}
+		w.grant(w.person(), must(w.Client(w.Context(), all[0])))
+		w.ok(keep("d", time.Minute)) // a is in use, so b goes
+		same(w.T, w.thereAre(all...), []string{all[0], all[2], all[3]})
+		off := must(w.Client(w.Context(), all[2]))
+		at := start
+		off.DisabledAt = &at
+		w.ok(w.UpdateClient(w.Context(), off, w.event(audit.ClientDisabled)))
+		w.ok(keep("e", 2*time.Minute)) // c stays, that it does not come back enabled
+		same(w.T, w.thereAre(all...), []string{all[0], all[2], all[4]})
+		last := must(w.Client(w.Context(), all[4]))
+		last.Restricted = true
+		w.ok(w.UpdateClient(w.Context(), last, w.event(audit.ClientUpdated)))
+		w.want(keep("f", 3*time.Minute), oauth.ErrFull)
+		same(w.T, w.thereAre(all...), []string{all[0], all[2], all[4]})
+		same(w.T, []int{w.events(audit.ClientRegistered), w.events(audit.ClientExpired)}, []int{5, 2})
+	},
+	"however many clients introduce themselves at once, there is never more than room": func(w *world) {
+		w.race(func(i int) error {
+			k := documentClient(fmt.Sprintf("https://a.example/%d", i), start)
+			k.Total = 2
+			return w.KeepDocumentClient(w.Context(), k)
+		}, oauth.ErrFull)
+		same(w.T, must(w.CountClients(w.Context(), oauth.SourceDocument, 100)), 2)
+	},
+	"a client that is known by an address goes when it is unused, but not while an admin keeps it out": func(w *world) {
+		for _, id := range []string{"https://a.example/c", "https://b.example/c"} {
+			w.ok(w.KeepDocumentClient(w.Context(), documentClient(id, start)))
+		}
+		off := must(w.Client(w.Context(), "https://b.example/c"))
+		at := start
+		off.DisabledAt = &at
+		w.ok(w.UpdateClient(w.Context(), off, w.event(audit.ClientDisabled)))
+		must(w.Sweep(w.Context(), start.Add(30*24*time.Hour-time.Second), 10))
+		same(w.T, must(w.CountClients(w.Context(), oauth.SourceDocument, 10)), 2)
+		must(w.Sweep(w.Context(), start.Add(30*24*time.Hour), 10))
+		same(w.T, w.thereAre("https://a.example/c", "https://b.example/c"), []string{"https://b.example/c"})
 	},
 	"a change does not touch when a client was seen": func(w *world) {
 		w.ok(w.RegisterItself(w.Context(), ownRegistration("own")))

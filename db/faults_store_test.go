@@ -64,6 +64,10 @@ func everyMethod() map[string]call {
 		"RegisterItself": write(func(c ctx, s store) error {
 			return s.RegisterItself(c, &oauth.SelfRegistration{Client: fullClient("z"), Holder: "x", Bound: wide, Since: start, Event: e})
 		}),
+		"KeepDocumentClient": write(func(c ctx, s store) error {
+			return s.KeepDocumentClient(c, documentClient("https://x.example/c", start))
+		}),
+		"NoteDocument":       write(func(c ctx, s store) error { return s.NoteDocument(c, "https://x.example/c", start, start) }),
 		"InitialToken":       read(func(c ctx, s store) (*oauth.InitialToken, error) { return s.InitialToken(c, []byte("x")) }),
 		"InitialTokens":      read(func(c ctx, s store) ([]oauth.InitialToken, error) { return s.InitialTokens(c) }),
 		"AddInitialToken":    write(func(c ctx, s store) error { return s.AddInitialToken(c, initialToken("x"), 10, e) }),

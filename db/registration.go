@@ -119,6 +119,70 @@ func (d *DB) RevokeInitialToken(ctx context.Context, id string, event audit.Even
 	})
 }
 
+// evictionLook is how many clients are looked at for one that may make way.
+const evictionLook = 50
+
+// KeepDocumentClient implements [oauth.Store]. The client gets version 1.
+func (d *DB) KeepDocumentClient(ctx context.Context, k *oauth.DocumentClient) error {
+	full := false
+	err := d.write(ctx, "keep client", func(tx *Tx) error {
+		full = false
+		all, err := tx.CountClientsOfSource(ctx, oauth.SourceDocument.String(), int32(k.Total))
+		if err != nil {
+			return err
+		}
+		if all >= int64(k.Total) {
+			if full, err = tx.evictDocumentClient(ctx, k); err != nil || full {
+				return err
+			}
+		}
+		if err := tx.insertClient(ctx, k.Client); err != nil {
+			return err
+		}
+		return tx.audit(ctx, k.Event)
+	})
+	switch {
+	case err != nil:
+		return err
+	case full: // what was seen on the way stays noted
+		return oauth.ErrFull
+	}
+	k.Client.Version = 1
+	return nil
+}
+
+// evictDocumentClient makes room for one. Those that are in use go to the end of the queue, so that they are not looked at again soon.
+func (tx *Tx) evictDocumentClient(ctx context.Context, k *oauth.DocumentClient) (full bool, err error) {
+	now := k.Client.CreatedAt
+	rows, err := tx.ClientsNotSeen(ctx, queries.ClientsNotSeenParams{Source: oauth.SourceDocument.String(), Before: microsOrNull(&now), Lim: evictionLook})
+	if err != nil {
+		return false, err
+	}
+	for _, row := range rows {
+		open, err := tx.OpenGrantsOfClient(ctx, row.ID, 1)
+		if err != nil {
+			return false, err
+		}
+		if open == 0 {
+			if err := tx.deleteClient(ctx, row.ID, now); err != nil {
+				return false, err
+			}
+			return false, tx.audit(ctx, k.Evicted(row.ID, row.Name))
+		}
+		if err := tx.SeeClient(ctx, microsOrNull(&now), row.ID); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// NoteDocument implements [oauth.Store].
+func (d *DB) NoteDocument(ctx context.Context, id string, readAt, freshUntil time.Time) error {
+	return d.write(ctx, "note the reading of a document", func(tx *Tx) error {
+		return tx.NoteDocument(ctx, queries.NoteDocumentParams{ReadAt: microsOrNull(&readAt), FreshUntil: microsOrNull(&freshUntil), ID: id})
+	})
+}
+
 // CountClients implements [oauth.Store].
 func (d *DB) CountClients(ctx context.Context, source oauth.ClientSource, max int) (int, error) {
 	var n int64
@@ -137,41 +201,44 @@ func (d *DB) sweepUnusedClients(ctx context.Context, now time.Time, batch int) (
 	return n, err
 }
 
-// sweepUnusedClients removes clients that registered themselves and that nobody has used for as long as the rules say. Use is an open
+// sweepUnusedClients removes clients that nobody vouches for and that nobody has used for as long as the rules say. Use is an open
 // grant, a refresh, or a sign-in; what the row itself does not know of it yet is noted.
-func (tx *Tx) sweepUnusedClients(ctx context.Context, now time.Time, lim int32) (int, error) {
+func (tx *Tx) sweepUnusedClients(ctx context.Context, now time.Time, lim int32) (n int, err error) {
 	site, err := siteSettings(ctx, tx.Queries)
 	if err != nil {
 		return 0, err
 	}
 	before := now.Add(-site.Registration.Unused)
-	rows, err := tx.ClientsNotSeen(ctx, queries.ClientsNotSeenParams{Source: oauth.SourceDynamic.String(), Before: microsOrNull(&before), Lim: lim})
-	if err != nil {
-		return 0, err
-	}
-	for _, row := range rows {
-		seen, err := tx.clientSeen(ctx, row.ID, now)
+	for _, source := range []oauth.ClientSource{oauth.SourceDynamic, oauth.SourceDocument} {
+		rows, err := tx.ClientsNotSeen(ctx, queries.ClientsNotSeenParams{Source: source.String(), Before: microsOrNull(&before), Lim: lim})
 		if err != nil {
-			return 0, err
+			return n, err
 		}
-		if seen.After(before) {
-			if err := tx.SeeClient(ctx, microsOrNull(&seen), row.ID); err != nil {
-				return 0, err
+		for _, row := range rows {
+			if err := tx.sweepUnusedClient(ctx, row, before, now); err != nil {
+				return n, err
 			}
-			continue
 		}
-		if err := tx.deleteClient(ctx, row.ID, now); err != nil {
-			return 0, err
-		}
-		err = tx.audit(ctx, audit.Event{
-			At: now, Kind: audit.ClientExpired, Origin: audit.Origin{Actor: audit.ByServer}, ClientID: row.ID, Result: "ok",
-			Detail: audit.Details("name", row.Name, "unused_since", instant(*row.SeenAt).Format(time.RFC3339)),
-		})
-		if err != nil {
-			return 0, err
-		}
+		n += len(rows)
 	}
-	return len(rows), nil
+	return n, nil
+}
+
+func (tx *Tx) sweepUnusedClient(ctx context.Context, row queries.ClientsNotSeenRow, before, now time.Time) error {
+	seen, err := tx.clientSeen(ctx, row.ID, now)
+	if err != nil {
+		return err
+	}
+	if seen.After(before) {
+		return tx.SeeClient(ctx, microsOrNull(&seen), row.ID)
+	}
+	if err := tx.deleteClient(ctx, row.ID, now); err != nil {
+		return err
+	}
+	return tx.audit(ctx, audit.Event{
+		At: now, Kind: audit.ClientExpired, Origin: audit.Origin{Actor: audit.ByServer}, ClientID: row.ID, Result: "ok",
+		Detail: audit.Details("name", row.Name, "unused_since", instant(*row.SeenAt).Format(time.RFC3339)),
+	})
 }
 
 // clientSeen is the last use of a client that is not in its row: zero for none.

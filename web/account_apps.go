@@ -21,7 +21,7 @@ func (s *Server) accountApps(own *accountArea) {
 // fewDevices is how many sign-ins of an application the list of all applications shows.
 const fewDevices = 3
 
-func appPath(id string) string { return "/account/apps/" + url.PathEscape(id) }
+func appPath(id string) string { return "/account/apps/" + clientSegment(id) }
 
 // showApps lists what the person has allowed, by application.
 func (s *Server) showApps(w http.ResponseWriter, r *http.Request, me *self) {
@@ -47,7 +47,7 @@ func (s *Server) showApps(w http.ResponseWriter, r *http.Request, me *self) {
 // appCard puts an application into words, with so many of its sign-ins.
 func (s *Server) appCard(t *view.Text, app *oauth.App, devices int) view.App {
 	card := view.App{
-		Name: app.Client.Name, Path: appPath(app.Client.ID), Host: appHost(t, &app.Client), Unverified: app.Client.Unverified(), Off: app.Client.DisabledAt != nil, May: s.scopeGroups(t, app.Scope(), app.Claims()),
+		Name: app.Client.Name, Path: appPath(app.Client.ID), Host: appHost(t, &app.Client), Unverified: app.Client.Unverified(), Document: app.Client.Source == oauth.SourceDocument, Off: app.Client.DisabledAt != nil, May: s.scopeGroups(t, app.Scope(), app.Claims()),
 	}
 	if app.Consent != nil {
 		card.AllowedAt = &app.Consent.GivenAt
@@ -65,8 +65,11 @@ func (s *Server) appCard(t *view.Text, app *oauth.App, devices int) view.App {
 	return card
 }
 
-// appHost says where an application is, as people know it: the host to which it sends them back, or their own device.
+// appHost says where an application is, as people know it: the host that it is known by, or to which it sends them back, or their own device.
 func appHost(t *view.Text, c *oauth.Client) string {
+	if host := c.DocumentHost(); host != "" {
+		return host
+	}
 	for _, uri := range c.RedirectURIs {
 		if targetOf(uri) == view.TargetWeb {
 			return hostOf(uri)
@@ -89,7 +92,7 @@ func appDevice(t *view.Text, g *oauth.RefreshState) view.AppDevice {
 // showApp shows one application with all its sign-ins, a page at a time.
 func (s *Server) showApp(w http.ResponseWriter, r *http.Request, me *self) {
 	var q oauth.GrantQuery
-	q.PersonID, q.ClientID = me.ID, r.PathValue("client")
+	q.PersonID, q.ClientID = me.ID, clientOfSegment(r.PathValue("client"))
 	if after := r.URL.Query().Get("after"); after != "" && q.ReadCursor(after) != nil {
 		s.notFound(w, r)
 		return
@@ -111,7 +114,7 @@ func (s *Server) showApp(w http.ResponseWriter, r *http.Request, me *self) {
 
 // ownApp finds an application to which the person has allowed something. When there is none, it answers itself.
 func (s *Server) ownApp(w http.ResponseWriter, r *http.Request, me *self, after oauth.GrantCursor) (*oauth.App, bool) {
-	app, err := s.oauth.AppOf(r.Context(), s.store, me.ID, r.PathValue("client"), after)
+	app, err := s.oauth.AppOf(r.Context(), s.store, me.ID, clientOfSegment(r.PathValue("client")), after)
 	switch {
 	case isNotFound(err):
 		s.notFound(w, r)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
@@ -38,7 +39,7 @@ type clientHandler func(w http.ResponseWriter, r *http.Request, a *admin, c *oau
 // ofClient reads the client that the path names. The client of an API has its page there.
 func (s *Server) ofClient(h clientHandler) adminHandler {
 	return func(w http.ResponseWriter, r *http.Request, a *admin) {
-		id := r.PathValue("id")
+		id := clientOfSegment(r.PathValue("id"))
 		c, err := s.store.Client(r.Context(), id)
 		if errors.Is(err, oauth.ErrNotFound) {
 			s.notFound(w, r)
@@ -64,7 +65,29 @@ func (s *Server) ofClient(h clientHandler) adminHandler {
 }
 
 // clientPath is where a client's pages are, without the issuer's path.
-func clientPath(id string) string { return "/admin/clients/" + url.PathEscape(id) }
+func clientPath(id string) string { return "/admin/clients/" + clientSegment(id) }
+
+// addressMark begins the segment of a client that is known by an address.
+const addressMark = "~"
+
+// clientSegment is a client's id as one segment of a path. An address has slashes, which proxies take for their own however they are
+// encoded.
+func clientSegment(id string) string {
+	if !strings.Contains(id, "://") {
+		return url.PathEscape(id)
+	}
+	return addressMark + base64.RawURLEncoding.EncodeToString([]byte(id))
+}
+
+// clientOfSegment gives the id back.
+func clientOfSegment(segment string) string {
+	if encoded, marked := strings.CutPrefix(segment, addressMark); marked {
+		if id, err := base64.RawURLEncoding.DecodeString(encoded); err == nil && strings.Contains(string(id), "://") {
+			return string(id)
+		}
+	}
+	return segment
+}
 
 // clientFrame is the frame of a page of one client. page is the key of the page's name; "" for the overview.
 func (s *Server) clientFrame(w http.ResponseWriter, r *http.Request, a *admin, c *oauth.Client, page string) view.AdminFrame {

@@ -37,6 +37,7 @@ func (s *Server) showClients(w http.ResponseWriter, r *http.Request, a *admin) {
 		{Label: page.Text.T("admin.clients.source.any"), Selected: source == ""},
 		{Value: oauth.SourceAdmin.String(), Label: page.Text.T("admin.clients.source.admin"), Selected: source == oauth.SourceAdmin.String()},
 		{Value: oauth.SourceDynamic.String(), Label: page.Text.T("admin.clients.source.dynamic"), Selected: source == oauth.SourceDynamic.String()},
+		{Value: oauth.SourceDocument.String(), Label: page.Text.T("admin.clients.source.document"), Selected: source == oauth.SourceDocument.String()},
 	}
 	for _, c := range found[from:end] {
 		row, err := s.clientRow(r, page.Text, &c)

@@ -25,7 +25,12 @@ func (s *Server) showClient(w http.ResponseWriter, r *http.Request, a *admin, c 
 			s.unavailable(w, r, "read the settings", err)
 			return
 		}
-		page.OwnWord = t.T("admin.clients.source.notice", "Host", leadsTo(c), "Unused", t.Duration(now.Registration.Unused))
+		notice := "admin.clients.source.notice"
+		if c.Source == oauth.SourceDocument {
+			notice = "admin.clients.source.notice_document"
+			page.ReadAt, page.FreshUntil = c.ReadAt, c.FreshUntil
+		}
+		page.OwnWord = t.T(notice, "Host", leadsTo(c), "Unused", t.Duration(now.Registration.Unused))
 		page.About = aboutFacts(t, c.About)
 	}
 	var err error
@@ -100,7 +105,11 @@ func clientFacts(t *view.Text, c *oauth.Client) []view.ClientFact {
 		facts = append(facts, view.ClientFact{Label: label, Value: value, Note: note})
 	}
 	if c.Unverified() {
-		add(t.T("admin.clients.source.fact"), t.T("admin.clients.source.fact_dynamic"), "")
+		by := "admin.clients.source.fact_dynamic"
+		if c.Source == oauth.SourceDocument {
+			by = "admin.clients.source.fact_document"
+		}
+		add(t.T("admin.clients.source.fact"), t.T(by), "")
 		add(t.T("admin.clients.source.leads"), leadsTo(c), "")
 	}
 	switch c.AuthMethod {

@@ -13,6 +13,7 @@ var ruleTexts = map[oauth.Rule]ruleText{
 	oauth.RuleAssertionKey:       {"admin.refusal.rule.client_assertion_key.title", "admin.refusal.rule.client_assertion_key.why", "admin.refusal.rule.client_assertion_key.do"},
 	oauth.RuleAssertionUsed:      {"admin.refusal.rule.client_assertion_used.title", "admin.refusal.rule.client_assertion_used.why", "admin.refusal.rule.client_assertion_used.do"},
 	oauth.RuleClientKeys:         {"admin.refusal.rule.client_keys.title", "admin.refusal.rule.client_keys.why", "admin.refusal.rule.client_keys.do"},
+	oauth.RuleClientDocument:     {"admin.refusal.rule.client_document.title", "admin.refusal.rule.client_document.why", "admin.refusal.rule.client_document.do"},
 	oauth.RuleClientDisabled:     {"admin.refusal.rule.client_disabled.title", "admin.refusal.rule.client_disabled.why", "admin.refusal.rule.client_disabled.do"},
 	oauth.RuleClientGrantType:    {"admin.refusal.rule.client_grant_type.title", "admin.refusal.rule.client_grant_type.why", "admin.refusal.rule.client_grant_type.do"},
 	oauth.RuleClientPublic:       {"admin.refusal.rule.client_public.title", "admin.refusal.rule.client_public.why", "admin.refusal.rule.client_public.do"},

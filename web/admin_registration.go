@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ type rulesForm struct {
 	mode                      string
 	perAddress, total, unused string // the last in days
 	scope                     oauth.Scope
+	documents                 bool
+	allow, deny               string // domains
+	documentsTotal            string
 	errors                    map[string]string
 	problem                   string
 	prove                     bool // a fresh proof of who the admin is, is missing
@@ -35,6 +39,7 @@ func rulesFormOf(now settings.Settings) rulesForm {
 	r := now.Registration
 	return rulesForm{
 		version: now.Version, mode: string(r.Mode), perAddress: strconv.Itoa(r.PerAddress), total: strconv.Itoa(r.Total), unused: strconv.Itoa(int(r.Unused / day)), scope: r.Scope,
+		documents: r.Documents.On, allow: strings.Join(r.Documents.Allow, "\n"), deny: strings.Join(r.Documents.Deny, "\n"), documentsTotal: strconv.Itoa(r.Documents.Total),
 	}
 }
 
@@ -49,7 +54,18 @@ func (f rulesForm) read() oauth.RegistrationRules {
 	}
 	return oauth.RegistrationRules{
 		Mode: oauth.RegistrationMode(f.mode), PerAddress: number(f.perAddress), Total: number(f.total), Unused: time.Duration(number(f.unused)) * day, Scope: f.scope,
+		Documents: oauth.DocumentRules{On: f.documents, Allow: readDomains(f.allow), Deny: readDomains(f.deny), Total: number(f.documentsTotal)},
 	}
+}
+
+// readDomains reads a list as people type it.
+func readDomains(text string) (domains []string) {
+	for _, d := range strings.FieldsFunc(strings.ToLower(text), betweenDomains) {
+		if !slices.Contains(domains, d) {
+			domains = append(domains, d)
+		}
+	}
+	return domains
 }
 
 func (s *Server) showRegistration(w http.ResponseWriter, r *http.Request, a *admin) {
@@ -72,6 +88,7 @@ func (s *Server) changeRegistration(w http.ResponseWriter, r *http.Request, a *a
 	f := rulesForm{
 		mode: form.Get("registration"), perAddress: form.Get("registration_per_address"), total: form.Get("registration_total"), unused: form.Get("registration_unused"),
 		scope: oauth.Scope(form["scope"]), errors: map[string]string{},
+		documents: form.Get("documents") == "on", allow: form.Get("documents_allow"), deny: form.Get("documents_deny"), documentsTotal: form.Get("documents_total"),
 	}
 	f.version, _ = strconv.ParseInt(form.Get("version"), 10, 64) // what is no number is no version either, and refused below
 	next := now
@@ -123,6 +140,9 @@ func (f *rulesForm) say(t *view.Text, r oauth.RegistrationRules) {
 		{"registration_per_address", with(good, func(g *oauth.RegistrationRules) { g.PerAddress = r.PerAddress }), t.T("admin.registration.token.number_error", "Min", "1", "Max", t.Number(oauth.MaxRegistrationsPerAddress))},
 		{"registration_total", with(good, func(g *oauth.RegistrationRules) { g.Total = r.Total }), t.T("admin.registration.token.number_error", "Min", "1", "Max", t.Number(oauth.MaxRegisteredClients))},
 		{"registration_unused", with(good, func(g *oauth.RegistrationRules) { g.Unused = r.Unused }), t.T("admin.registration.token.number_error", "Min", "1", "Max", "366")},
+		{"documents_total", with(good, func(g *oauth.RegistrationRules) { g.Documents.Total = r.Documents.Total }), t.T("admin.registration.token.number_error", "Min", "1", "Max", t.Number(oauth.MaxRegisteredClients))},
+		{"documents_allow", with(good, func(g *oauth.RegistrationRules) { g.Documents.Allow = r.Documents.Allow }), t.T("admin.registration.documents.domain_error", "Max", t.Number(oauth.MaxDocumentDomains))},
+		{"documents_deny", with(good, func(g *oauth.RegistrationRules) { g.Documents.Deny = r.Documents.Deny }), t.T("admin.registration.documents.domain_error", "Max", t.Number(oauth.MaxDocumentDomains))},
 		{"scope", with(good, func(g *oauth.RegistrationRules) { g.Scope = r.Scope }), t.T("admin.clients.scope.none")},
 	} {
 		if field.rules.Validate() != nil {
@@ -164,6 +184,10 @@ func (s *Server) writeRegistration(w http.ResponseWriter, r *http.Request, a *ad
 		Total:      number("registration_total", t.T("admin.registration.total.label"), t.T("admin.registration.total.help"), f.total),
 		Unused:     number("registration_unused", t.T("admin.registration.unused.label"), t.T("admin.registration.unused.help"), f.unused),
 	}
+	page.Documents = f.documents
+	page.DocumentsTotal = number("documents_total", t.T("admin.registration.documents.total"), t.T("admin.registration.documents.total_help"), f.documentsTotal)
+	page.Allow = view.Field{Name: "documents_allow", Label: t.T("admin.registration.documents.allow"), Help: t.T("admin.registration.documents.allow_help"), Value: f.allow, Error: f.errors["documents_allow"], Placeholder: "example.com", Autocomplete: "off"}
+	page.Deny = view.Field{Name: "documents_deny", Label: t.T("admin.registration.documents.deny"), Help: t.T("admin.registration.documents.deny_help"), Value: f.deny, Error: f.errors["documents_deny"], Placeholder: "example.com", Autocomplete: "off"}
 	page.Unused.Suffix = t.T("admin.registration.unused.suffix")
 	if f.prove {
 		page.ProveURL = "/confirm?return=%2Fadmin%2Fregistration"
@@ -171,7 +195,7 @@ func (s *Server) writeRegistration(w http.ResponseWriter, r *http.Request, a *ad
 	if s.oauth.RegistrationOffered() {
 		page.Endpoint = s.cfg.Issuer + oauth.PathRegister
 	}
-	focusFirst(&page.PerAddress, &page.Total, &page.Unused)
+	focusFirst(&page.PerAddress, &page.Total, &page.DocumentsTotal, &page.Allow, &page.Deny, &page.Unused)
 	var err error
 	if page.Scopes, err = s.scopeBoxes(r, t, f.scope); err != nil {
 		s.unavailable(w, r, "read APIs", err)
@@ -188,6 +212,11 @@ func (s *Server) writeRegistration(w http.ResponseWriter, r *http.Request, a *ad
 		return
 	}
 	page.Count = t.T("admin.registration.count", "N", t.Number(n), "Max", t.Number(now.Registration.Total))
+	if n, err = s.store.CountClients(r.Context(), oauth.SourceDocument, oauth.MaxRegisteredClients); err != nil {
+		s.unavailable(w, r, "count clients", err)
+		return
+	}
+	page.DocumentCount = t.T("admin.registration.documents.count", "N", t.Number(n), "Max", t.Number(now.Registration.Documents.Total))
 	tokens, err := s.store.InitialTokens(r.Context())
 	if err != nil {
 		s.unavailable(w, r, "list initial access tokens", err)

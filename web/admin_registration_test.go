@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,12 +25,14 @@ func TestAdminsDecideWhoMayRegisterAndSeeTheirTokensOnce(t *testing.T) {
 		t.Fatalf("%d %s", page.status, page.body)
 	}
 	rules := url.Values{
-		"registration": {"token"}, "registration_per_address": {"7"}, "registration_total": {"70"}, "registration_unused": {"14"}, "scope": {"openid", "read"},
+		"registration": {"token"}, "registration_per_address": {"7"}, "registration_total": {"70"}, "registration_unused": {"14"}, "scope": {"openid", "read"}, "documents_total": {"80"},
+		"documents": {"on"}, "documents_allow": {"Notes.test, b.test\r\nnotes.test"}, "documents_deny": {""},
 		"version": {hiddenValue(page.body, "version")},
 	}
 
 	// What is wrong is all named, and nothing is saved.
-	for field, value := range map[string]string{"registration": "sometimes", "registration_per_address": "0", "registration_total": "10001", "registration_unused": "a month", "scope": "gone"} {
+	for field, value := range map[string]string{"registration": "sometimes", "registration_per_address": "0", "registration_total": "10001", "registration_unused": "a month", "scope": "gone",
+		"documents_total": "0", "documents_allow": "https://app.test/", "documents_deny": "app.test, a b_%"} {
 		wrong := url.Values{}
 		for k, v := range rules {
 			wrong[k] = v
@@ -51,7 +54,7 @@ func TestAdminsDecideWhoMayRegisterAndSeeTheirTokensOnce(t *testing.T) {
 	if a := adm.post("/admin/registration", rules); a.status != http.StatusConflict {
 		t.Errorf("the form sent twice: %d", a.status)
 	}
-	if e := lastEventOf(t, s, audit.SettingsChanged); !strings.Contains(e.Detail, "registration=token") || e.ActorID != s.person["ADM"].ID {
+	if e := lastEventOf(t, s, audit.SettingsChanged); !strings.Contains(e.Detail, "registration=token") || !strings.Contains(e.Detail, "documents_allow=notes.test,b.test") || e.ActorID != s.person["ADM"].ID {
 		t.Errorf("%+v", e)
 	}
 
@@ -109,6 +112,9 @@ func TestAdminsDecideWhoMayRegisterAndSeeTheirTokensOnce(t *testing.T) {
 		t.Errorf("%d %s", late.status, late.body)
 	}
 	now, err := s.db.SiteSettings(t.Context())
+	if d := now.Registration.Documents; !d.On || !slices.Equal(d.Allow, []string{"notes.test", "b.test"}) || d.Deny != nil || d.Total != 80 {
+		t.Errorf("%+v", d)
+	}
 	if err != nil || now.Registration.Mode != oauth.RegistrationByToken || now.Registration.Unused != 14*24*time.Hour {
 		t.Errorf("%+v %v", now.Registration, err)
 	}

@@ -221,6 +221,9 @@ func (s *Server) writeSettings(w http.ResponseWriter, r *http.Request, a *admin,
 	default:
 		page.Registration = t.T("admin.settings.registration.off")
 	}
+	if f.Registration.Documents.On {
+		page.Registration += " " + t.T("admin.settings.registration.documents")
+	}
 	page.Mail = t.T("admin.mail.off")
 	if s.cfg.Mail.Open() {
 		page.Mail, page.TestMail = t.T("admin.mail.on", "Server", s.cfg.MailServer), t.T("admin.mail.test", "Email", a.Email)

@@ -35,6 +35,9 @@ func (s *Server) consentPage(w http.ResponseWriter, r *http.Request, p *oauth.Pr
 	}
 	if p.Client.Unverified() {
 		page.ClientHost, page.Unverified = page.RedirectTo, unverified(page.Text, p.Client.About)
+		if host := p.Client.DocumentHost(); host != "" {
+			page.ClientHost, page.Unverified.Document, page.Unverified.OnlyLoopback = host, true, p.Client.OnlyLoopback()
+		}
 	}
 	page.Refresh = oauth.GetsRefreshToken(p.Client, p.Scope)
 	page.Groups = s.scopeGroups(page.Text, p.Scope, p.Claims)
@@ -86,8 +89,16 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 	s.goOn(w, r, progress, err)
 }
 
-// consentSubject is what a consent form is bound to.
+// consentSubject is what a consent form is bound to. Who nobody vouches for may call itself something else meanwhile, and lead elsewhere.
 func consentSubject(p *oauth.Progress) string {
+	subject := consentAsked(p)
+	if c := p.Client; c.Unverified() {
+		subject += "\n" + strings.Join(append([]string{c.Name, string(c.AuthMethod), c.JWKSURI, c.JWKS}, c.RedirectURIs...), "\n")
+	}
+	return subject
+}
+
+func consentAsked(p *oauth.Progress) string {
 	return strings.Join([]string{"consent", p.Request.ID, p.Owner.ID, p.Client.ID, p.Scope.String(), strings.Join(p.Request.Resources, " "), strings.Join(p.Claims, " ")}, "\n")
 }
 

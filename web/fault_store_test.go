@@ -127,6 +127,14 @@ func (s faultyStore) RegisterItself(ctx context.Context, r *oauth.SelfRegistrati
 	return s.f.around("RegisterItself", func() error { return s.Store.RegisterItself(ctx, r) })
 }
 
+func (s faultyStore) KeepDocumentClient(ctx context.Context, k *oauth.DocumentClient) error {
+	return s.f.around("KeepDocumentClient", func() error { return s.Store.KeepDocumentClient(ctx, k) })
+}
+
+func (s faultyStore) NoteDocument(ctx context.Context, id string, readAt, freshUntil time.Time) error {
+	return s.f.around("NoteDocument", func() error { return s.Store.NoteDocument(ctx, id, readAt, freshUntil) })
+}
+
 func (s faultyStore) UpdateClient(ctx context.Context, c *oauth.Client, e audit.Event) error {
 	return s.f.around("UpdateClient", func() error { return s.Store.UpdateClient(ctx, c, e) })
 }

@@ -75,6 +75,10 @@ func (s *Server) writePageError(w http.ResponseWriter, r *http.Request, err erro
 	e := oauth.AsError(err)
 	p := pageError{status: http.StatusBadRequest, problem: view.ProblemBadRequest, code: string(e.Code), detail: e.Description}
 	switch {
+	case errors.Is(err, oauth.ErrDocumentAway) && e.RetryAfter > 0:
+		p = pageError{status: http.StatusTooManyRequests, problem: view.ProblemTooMany, retryAfter: e.RetryAfter}
+	case errors.Is(err, oauth.ErrDocumentAway):
+		p = pageError{status: http.StatusServiceUnavailable, problem: view.ProblemDocumentAway, retryAfter: 5 * time.Second}
 	case e.Code == oauth.TemporarilyUnavailable || e.Code == oauth.ServerError:
 		p = pageError{status: http.StatusServiceUnavailable, problem: view.ProblemUnavailable, retryAfter: time.Second}
 	case errors.Is(err, oauth.ErrOver), errors.Is(err, oauth.ErrRequestURI):
@@ -83,6 +87,8 @@ func (s *Server) writePageError(w http.ResponseWriter, r *http.Request, err erro
 		p.problem = view.ProblemClient
 	case errors.Is(err, oauth.ErrRedirectURI):
 		p.problem = view.ProblemRedirectURI
+	case errors.Is(err, oauth.ErrDocumentBad):
+		p.problem = view.ProblemDocument
 	}
 	s.logError(r, p.status, e)
 	s.writePage(w, r, p)

@@ -1,14 +1,11 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"regrant/app/oauth"
 )
@@ -79,7 +76,7 @@ func (s *Server) whileRegistering(next http.Handler) http.Handler {
 // readRegistration reads what a client says of itself, and the token that it may come with: a JSON object, each member once, nothing
 // repaired.
 func readRegistration(w http.ResponseWriter, r *http.Request) (oauth.RegistrationRequest, *formError) {
-	request := oauth.RegistrationRequest{By: originOf(r), Metadata: map[string]json.RawMessage{}}
+	request := oauth.RegistrationRequest{By: originOf(r)}
 	refused := func(status int, description string) (oauth.RegistrationRequest, *formError) {
 		return request, &formError{status, &oauth.Error{Code: oauth.InvalidClientMetadata, Description: description}}
 	}
@@ -98,28 +95,12 @@ func readRegistration(w http.ResponseWriter, r *http.Request) (oauth.Registratio
 		return refused(http.StatusRequestEntityTooLarge, "The request is larger than 64 KiB.")
 	case err != nil:
 		return refused(http.StatusBadRequest, "The body could not be read.")
-	case !utf8.Valid(body) || !json.Valid(body):
-		return refused(http.StatusBadRequest, "The body is not JSON in UTF-8.")
 	}
-	reader := json.NewDecoder(bytes.NewReader(body))
-	if begin, err := reader.Token(); err != nil || begin != json.Delim('{') {
-		return refused(http.StatusBadRequest, "The body must be a JSON object.")
+	members, why := oauth.ReadMembers(body)
+	if why != "" {
+		return refused(http.StatusBadRequest, why)
 	}
-	for reader.More() {
-		name, err := reader.Token()
-		var value json.RawMessage
-		if err == nil {
-			err = reader.Decode(&value)
-		}
-		if err != nil {
-			return refused(http.StatusBadRequest, "The body could not be read.") // unreachable: it is valid
-		}
-		member, _ := name.(string)
-		if _, twice := request.Metadata[member]; twice {
-			return refused(http.StatusBadRequest, "A member occurs more than once.")
-		}
-		request.Metadata[member] = value
-	}
+	request.Metadata = members
 	return request, nil
 }
 

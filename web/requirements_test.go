@@ -41,6 +41,7 @@ func TestRequirements(t *testing.T) {
 	requirementsDV(t)
 	requirementsTX(t)
 	requirementsDCR(t)
+	requirementsCI(t)
 	requirementsLO(t)
 	requirementsBackchannel(t)
 	requirementsNA(t)

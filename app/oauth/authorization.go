@@ -52,7 +52,7 @@ func (s *Server) Authorize(ctx context.Context, q url.Values, browserHash []byte
 	if err != nil {
 		return nil, s.remember(PathAuthorize, nil, by, err)
 	}
-	client, redirectURI, err := provenClient(q, func(id string) (*Client, error) { return s.liveClient(ctx, id) })
+	client, redirectURI, err := provenClient(q, func(id string) (*Client, error) { return s.presentClient(ctx, id, q, by) })
 	if err != nil {
 		return nil, s.remember(PathAuthorize, nil, by, err)
 	}
@@ -65,13 +65,13 @@ func (s *Server) Authorize(ctx context.Context, q url.Values, browserHash []byte
 func (s *Server) authorize(ctx context.Context, q url.Values, pushed *PushedRequest, client *Client, redirectURI string, browserHash []byte, who *SignedIn, by audit.Origin, now time.Time) (*Progress, error) {
 	p, err := s.readParameters(q, client, redirectURI, now)
 	if err != nil {
-		return nil, s.redirected(p, err)
+		return nil, s.redirectedUnasked(client, p, err)
 	}
 	switch {
 	case pushed != nil:
 		p.Pushed = pushed.Hash
 	case s.mustPush(client):
-		return nil, s.redirected(p, because(RuleRequestNotPushed, refuse(InvalidRequest, "The authorization request has to be pushed first.")))
+		return nil, s.redirectedUnasked(client, p, because(RuleRequestNotPushed, refuse(InvalidRequest, "The authorization request has to be pushed first.")))
 	}
 	request := newAuthorizationRequest(client, p, browserHash, by.IP, now)
 	if who != nil {
@@ -79,7 +79,7 @@ func (s *Server) authorize(ctx context.Context, q url.Values, pushed *PushedRequ
 	}
 	progress, err := s.proceed(ctx, client, request, who, by, false)
 	if err != nil {
-		return nil, s.redirected(p, err)
+		return nil, s.redirectedUnasked(client, p, err)
 	}
 	if progress.Step != StepRedirect {
 		err := s.store.SaveAuthorizationRequest(ctx, request, maxPendingRequests)
@@ -87,7 +87,7 @@ func (s *Server) authorize(ctx context.Context, q url.Values, pushed *PushedRequ
 			return nil, endedRequest(err)
 		}
 		if err != nil {
-			return nil, s.redirected(p, fault("save authorization request", err))
+			return nil, s.redirectedUnasked(client, p, fault("save authorization request", err))
 		}
 	}
 	return progress, nil
@@ -212,17 +212,33 @@ func (s *Server) GiveUp(ctx context.Context, id string, browserHash []byte, who 
 	return nil, s.redirected(&request.Parameters, because(RuleAccess, refuse(AccessDenied, accessDenied)))
 }
 
-// liveClient gives a client that may begin an authorization.
+// liveClient gives a client that may go on with an authorization, as it is stored.
 func (s *Server) liveClient(ctx context.Context, id string) (*Client, error) {
 	client, err := s.store.Client(ctx, id)
-	if errors.Is(err, ErrNotFound) || err == nil && client.DisabledAt != nil {
-		err = &Error{Code: InvalidRequest, Err: ErrUnknownClient, Description: "The application is not registered here, or it was disabled.", Detail: "client_id=" + printable(id)}
-		if client != nil {
-			err = ofClient(client, because(RuleClientDisabled, err))
-		}
-		return nil, err
+	if errors.Is(err, ErrNotFound) {
+		return nil, errNotLive(id)
 	}
-	return client, fault("read client", err)
+	if err != nil {
+		return nil, fault("read client", err)
+	}
+	return s.live(client)
+}
+
+// live gives the client if it may go on with an authorization.
+func (s *Server) live(client *Client) (*Client, error) {
+	if client.DisabledAt != nil {
+		return nil, ofClient(client, because(RuleClientDisabled, errNotLive(client.ID)))
+	}
+	if client.Source == SourceDocument { // the rules may have changed meanwhile
+		if err := s.mayIntroduce(client.ID); err != nil {
+			return nil, ofClient(client, because(RuleClientDisabled, err))
+		}
+	}
+	return client, nil
+}
+
+func errNotLive(id string) error {
+	return &Error{Code: InvalidRequest, Err: ErrUnknownClient, Description: "The application is not registered here, or it was disabled.", Detail: "client_id=" + printable(id)}
 }
 
 // pending gives a stored request to the browser that it is bound to.
@@ -238,6 +254,11 @@ func (s *Server) pending(ctx context.Context, id string, browserHash []byte) (*C
 		return nil, nil, endedRequest(ErrSpent)
 	}
 	client, err := s.liveClient(ctx, request.ClientID)
+	if err == nil && client.Source == SourceDocument && request.Device == nil { // it may lead elsewhere since it was read again
+		if _, err = client.redirectURI(request.RedirectURI, false); err != nil {
+			return nil, nil, ofClient(client, err)
+		}
+	}
 	return client, request, err
 }
 
@@ -263,6 +284,15 @@ func (s *Server) redirected(p *Parameters, err error) error {
 		e = AsError(err)
 	}
 	return &RedirectError{Cause: e, RedirectURI: p.RedirectURI, Mode: p.ResponseMode, State: p.State, Issuer: s.issuer}
+}
+
+// redirectedUnasked is [Server.redirected] before the person has done anything. Nobody is sent to where a client leads that nobody vouches
+// for, or anybody could make a link of this server that leads to a place of theirs (RFC 9700 §4.11.2); but who asks in silence is answered.
+func (s *Server) redirectedUnasked(client *Client, p *Parameters, err error) error {
+	if client.Unverified() && !p.PromptNone {
+		return ofClient(client, err)
+	}
+	return s.redirected(p, err)
 }
 
 // proceed decides the next step. Every path to a code leads through it, so nothing that one path checks is missing on

@@ -68,6 +68,8 @@ type Client struct {
 	About               About      // what it says of itself, where nobody vouches for it
 	RegistrationHash    []byte     // of the token with which it looks after its registration, RFC 7592 §3; nil: it has none
 	SeenAt              *time.Time // when it was last known to be in use, set by the store; nil: it does not go for want of use
+	ReadAt              *time.Time // when its document was read last; nil: it has none
+	FreshUntil          *time.Time // until then the document is believed and not read again
 	Policy              Policy
 	Restricted          bool    // only members of Groups may use it; with no group nobody may
 	Groups              []Group // in the order of their names; empty unless Restricted
@@ -107,7 +109,7 @@ func (c *Client) Validate() error {
 	bad := func(format string, args ...any) error {
 		return refuse(InvalidClientMetadata, fmt.Sprintf(format, args...))
 	}
-	if err := validClientID(c.ID); err != nil {
+	if err := c.validateID(); err != nil {
 		return err
 	}
 	if !validName(c.Name) {
@@ -174,10 +176,21 @@ func (c *Client) Validate() error {
 	if c.Trusted && c.Unverified() {
 		return bad("trusted: a client that nobody here has registered is never trusted")
 	}
+	if c.Source == SourceDocument && c.HasSecret() {
+		return bad("token_endpoint_auth_method: a client that is known by its address has no secret")
+	}
 	if c.Secret == nil && c.HasSecret() {
 		return bad("token_endpoint_auth_method: %s needs a secret", c.AuthMethod)
 	}
 	return c.Policy.Validate(c.AuthMethod, c.DPoPRequired)
+}
+
+// validateID refuses an address for a client that does not live there, and any other name for one that does.
+func (c *Client) validateID() error {
+	if c.Source == SourceDocument {
+		return validateDocumentURL(c.ID)
+	}
+	return validClientID(c.ID)
 }
 
 // validClientID keeps a client_id within RFC 6749 Appendix A.1 and apart from what a person's subject identifier looks
@@ -195,7 +208,7 @@ func validClientID(id string) error {
 	if looksLikeSubject(id) {
 		return bad("must not have the shape of a person's identifier")
 	}
-	if strings.Contains(id, "://") {
+	if isDocumentURL(id) {
 		return bad("must not be a URL")
 	}
 	return nil

@@ -33,7 +33,7 @@ func TestWEB48EveryMemberOfARegistrationIsInTheAuditLog(t *testing.T) {
 	w := newWorld(t, inMemory(t))
 	defer w.close()
 	disabled := epoch
-	notFacts := []string{"ID", "Secret", "OldSecret", "Groups", "Policy", "GrantsRevokedBefore", "Version", "CreatedAt", "UpdatedAt", "RegistrationHash", "SeenAt",
+	notFacts := []string{"ID", "Secret", "OldSecret", "Groups", "Policy", "GrantsRevokedBefore", "Version", "CreatedAt", "UpdatedAt", "RegistrationHash", "SeenAt", "ReadAt", "FreshUntil",
 		"WebhookURL", "WebhookSecret", "OldWebhookSecret", "SecurityEventURL", "SecurityEventAuthorization", // push_test.go
 		"JWKS", "JWKSURI", "AuthSigningAlg"} // of clients that sign, below
 	other := map[string]any{ // another value than the fixture has

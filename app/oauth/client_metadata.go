@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -43,6 +44,34 @@ type clientMetadata struct {
 	backchannelSession      bool
 	dpopRequired, parNeeded bool
 	about                   About
+}
+
+// ReadMembers reads the members of a JSON object in UTF-8, each once, nothing repaired; or it says in a sentence why it cannot.
+func ReadMembers(text []byte) (members map[string]json.RawMessage, why string) {
+	if !utf8.Valid(text) || !json.Valid(text) {
+		return nil, "The body is not JSON in UTF-8."
+	}
+	reader := json.NewDecoder(bytes.NewReader(text))
+	if begin, err := reader.Token(); err != nil || begin != json.Delim('{') {
+		return nil, "The body must be a JSON object."
+	}
+	members = map[string]json.RawMessage{}
+	for reader.More() {
+		name, err := reader.Token()
+		var value json.RawMessage
+		if err == nil {
+			err = reader.Decode(&value)
+		}
+		if err != nil {
+			return nil, "The body could not be read." // unreachable: it is valid
+		}
+		member, _ := name.(string)
+		if _, twice := members[member]; twice {
+			return nil, "A member occurs more than once."
+		}
+		members[member] = value
+	}
+	return members, ""
 }
 
 // metadataMembers reads the members of a JSON object that are of the kind that they must be. Members that are null are as if they were not
@@ -278,7 +307,13 @@ func wire(err error) error {
 		return err
 	}
 	told := *e
-	told.Description = strings.Map(func(c rune) rune {
+	told.Description = wireText(e.Description)
+	return &told
+}
+
+// wireText keeps a text from outside within the characters of error_description, RFC 6749 §5.2.
+func wireText(s string) string {
+	return strings.Map(func(c rune) rune {
 		switch {
 		case c == '"' || c == '\\':
 			return '\''
@@ -286,6 +321,5 @@ func wire(err error) error {
 			return '?'
 		}
 		return c
-	}, e.Description)
-	return &told
+	}, s)
 }

@@ -13,6 +13,9 @@ type ClientSource string
 const (
 	SourceAdmin   ClientSource = ""        // an admin, on a page or by a command
 	SourceDynamic ClientSource = "dynamic" // the client itself, RFC 7591
+
+	// SourceDocument is a document at the address that is the client's client_id, Client ID Metadata Document §4.
+	SourceDocument ClientSource = "document"
 )
 
 // String is the source's name: "admin" for an admin.

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -12,10 +13,13 @@ const (
 	maxGuessers      = 50_000 // addresses remembered
 )
 
-// guesses bounds how many user codes an address may try. A code that leads somewhere costs nothing.
+// guesses bounds how many user codes an address may try. A code that leads somewhere costs nothing. It bounds other things that can be
+// tried, too.
 type guesses struct {
 	mu    sync.Mutex
 	tries map[string]guess
+	most  int           // at once; 0: as many as user codes
+	every time.Duration // one more each while; 0: as user codes
 }
 
 type guess struct {
@@ -30,9 +34,9 @@ func (g *guesses) take(address string, now time.Time) (wait time.Duration, ok bo
 	if g.tries == nil {
 		g.tries = map[string]guess{}
 	}
-	t := g.tries[address].at(now)
-	if t.n >= maxUserCodeTries {
-		return t.since.Add(userCodeTryEvery).Sub(now), false
+	t := g.at(address, now)
+	if t.n >= cmp.Or(g.most, maxUserCodeTries) {
+		return t.since.Add(g.rhythm()).Sub(now), false
 	}
 	if len(g.tries) >= maxGuessers {
 		g.forget(now)
@@ -49,7 +53,7 @@ func (g *guesses) take(address string, now time.Time) (wait time.Duration, ok bo
 func (g *guesses) giveBack(address string, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if t := g.tries[address].at(now); t.n > 1 {
+	if t := g.at(address, now); t.n > 1 {
 		t.n--
 		g.tries[address] = t
 		return
@@ -57,19 +61,22 @@ func (g *guesses) giveBack(address string, now time.Time) {
 	delete(g.tries, address)
 }
 
+func (g *guesses) rhythm() time.Duration { return cmp.Or(g.every, userCodeTryEvery) }
+
 // at is what counts at a later time. A clock that goes back forgets nothing.
-func (t guess) at(now time.Time) guess {
-	if passed := int(now.Sub(t.since) / userCodeTryEvery); t.n > 0 && passed > 0 {
+func (g *guesses) at(address string, now time.Time) guess {
+	t, every := g.tries[address], g.rhythm()
+	if passed := int(now.Sub(t.since) / every); t.n > 0 && passed > 0 {
 		t.n = max(t.n-passed, 0)
-		t.since = t.since.Add(time.Duration(passed) * userCodeTryEvery)
+		t.since = t.since.Add(time.Duration(passed) * every)
 	}
 	return t
 }
 
 // forget drops who may try again; where that is nobody, everybody.
 func (g *guesses) forget(now time.Time) {
-	for address, t := range g.tries {
-		if t.at(now).n == 0 {
+	for address := range g.tries {
+		if g.at(address, now).n == 0 {
 			delete(g.tries, address)
 		}
 	}

@@ -25,8 +25,9 @@
 // [Server.SecurityEvent] (security_event.go) tell them that a grant has, where an admin lets them ([ChangePush] in push.go). [Metadata] says what this server can do.
 //
 // Clients may register themselves ([Server.RegisterItself] in dynamic_registration.go; what they say of themselves: client_metadata.go) as far as
-// an admin lets them (registration_rules.go, initial_access_token.go), and look after their registration (client_configuration.go). Nobody
-// vouches for them: [Client.Unverified].
+// an admin lets them (registration_rules.go, initial_access_token.go), and look after their registration (client_configuration.go). Or
+// their client_id is the address of a document that says what they are (client_document.go): it is read when an authorization begins
+// (client_introduction.go), and kept as a client, on which grants hang like on any other. Nobody vouches for either: [Client.Unverified].
 //
 // # Rules that hold everywhere
 //
@@ -39,6 +40,13 @@
 //
 // Where a section of a specification is followed. A test keeps this list equal to what the comments cite.
 //
+//	Client ID Metadata Document §3       client_document.go
+//	Client ID Metadata Document §4       client_introduction.go, client_source.go
+//	Client ID Metadata Document §4.1     client_document.go
+//	Client ID Metadata Document §4.4     client_document.go
+//	Client ID Metadata Document §5       metadata.go
+//	Client ID Metadata Document §6.6     client_document.go
+//	Client ID Metadata Document §6.9     client_document_rules.go
 //	OAuth 2.1 §10.2                      code_redemption.go
 //	OpenID Connect Back-Channel Logout §2.1  id_token.go, metadata.go
 //	OpenID Connect Back-Channel Logout §2.2  client.go
@@ -83,7 +91,7 @@
 //	RFC 6749 §4.1.3                      client.go, code_redemption.go
 //	RFC 6749 §4.4                        access_token.go, client_credentials.go
 //	RFC 6749 §5.1                        token.go
-//	RFC 6749 §5.2                        authorization_request.go, error.go
+//	RFC 6749 §5.2                        authorization_request.go, client_metadata.go, error.go
 //	RFC 6749 §6                          refresh.go
 //	RFC 6750 §3.1                        error.go, userinfo.go
 //	RFC 7009 §2.1                        revocation.go
@@ -98,7 +106,7 @@
 //	RFC 7521 §4.2                        client_assertion.go
 //	RFC 7523 §2.2                        client_assertion.go
 //	RFC 7523 §3                          client_assertion.go
-//	RFC 7591 §2                          client.go, client_key.go, client_metadata.go, client_source.go
+//	RFC 7591 §2                          client.go, client_document.go, client_key.go, client_metadata.go, client_source.go
 //	RFC 7591 §3                          initial_access_token.go, metadata.go, registration_rules.go
 //	RFC 7591 §3.1                        dynamic_registration.go
 //	RFC 7591 §3.2.1                      dynamic_registration.go
@@ -170,6 +178,7 @@
 //	RFC 9700 §2.6                        redirect_uri.go
 //	RFC 9700 §4.1.3                      redirect_uri.go
 //	RFC 9700 §4.8.2                      pkce.go
+//	RFC 9700 §4.11.2                     authorization.go
 //	RFC 9700 §4.14.2                     policy.go, refresh.go
 //	RFC 9700 §4.15                       client.go
 //	RFC 9701 §5                          access_token.go, introspection.go

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	citation  = regexp.MustCompile(`(RFC \d+|OpenID Connect (?:[A-Z][a-z]+|RP-Initiated Logout|Back-Channel Logout)|OAuth 2\.1) (§\d+(?:\.\d+)*|Appendix [A-Z](?:\.\d+)*)`)
+	citation  = regexp.MustCompile(`(RFC \d+|OpenID Connect (?:[A-Z][a-z]+|RP-Initiated Logout|Back-Channel Logout)|OAuth 2\.1|Client ID Metadata Document) (§\d+(?:\.\d+)*|Appendix [A-Z](?:\.\d+)*)`)
 	indexLine = regexp.MustCompile(`^\t(\S.*?) {2,}(\S+\.go(?:, \S+\.go)*)$`)
 	spaces    = regexp.MustCompile(`\s+`)
 )

@@ -46,7 +46,7 @@ func (s *Server) RegisterItself(ctx context.Context, r RegistrationRequest) (*Cl
 	if err != nil {
 		return nil, wire(err)
 	}
-	c := newRegistered(terms, now.Wall)
+	c := newRegistered(terms, strings.ToLower(rand.Text()), SourceDynamic, now.Wall)
 	if err := m.apply(c, terms.Scope.Intersect(s.registry().known())); err != nil {
 		return nil, wire(err)
 	}
@@ -83,11 +83,11 @@ func (s *Server) RegisterItself(ctx context.Context, r RegistrationRequest) (*Cl
 	}
 }
 
-// newRegistered is what a client that registers itself begins as: with the policy of the server, and with forbearance for processes that
+// newRegistered is what a client that nobody vouches for begins as: with the policy of the server, and with forbearance for processes that
 // share a stored token, as many such clients do.
-func newRegistered(terms *RegistrationTerms, now time.Time) *Client {
+func newRegistered(terms *RegistrationTerms, id string, source ClientSource, now time.Time) *Client {
 	c, _ := KindMCP.NewClient(terms.Policy)
-	c.ID, c.Source = strings.ToLower(rand.Text()), SourceDynamic
+	c.ID, c.Source = id, source
 	c.CreatedAt, c.UpdatedAt, c.Version = now, now, 1
 	return c
 }

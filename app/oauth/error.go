@@ -66,6 +66,8 @@ var (
 // Causes of an [*Error] before the redirect URI is proven, for the words of the page.
 var (
 	ErrUnknownClient = errors.New("oauth: unknown or disabled client")
+	ErrDocumentBad   = errors.New("oauth: the document of the client cannot be used")
+	ErrDocumentAway  = errors.New("oauth: the document of the client cannot be read at the moment")
 	ErrRedirectURI   = errors.New("oauth: redirect URI is not registered")
 	ErrRequestURI    = errors.New("oauth: the request_uri leads to no request")
 	ErrUserCode      = errors.New("oauth: no such user code")

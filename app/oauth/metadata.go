@@ -20,7 +20,8 @@ type Metadata struct {
 	PAREndpoint                   string   `json:"pushed_authorization_request_endpoint"`
 	DeviceAuthorizationEndpoint   string   `json:"device_authorization_endpoint"`
 	EndSessionEndpoint            string   `json:"end_session_endpoint"`
-	RegistrationEndpoint          string   `json:"registration_endpoint,omitempty"` // RFC 7591 §3
+	RegistrationEndpoint          string   `json:"registration_endpoint,omitempty"`                 // RFC 7591 §3
+	ClientIDDocuments             bool     `json:"client_id_metadata_document_supported,omitempty"` // Client ID Metadata Document §5
 	BackchannelLogout             bool     `json:"backchannel_logout_supported"`
 	BackchannelLogoutSession      bool     `json:"backchannel_logout_session_supported"`
 	ServiceDocumentation          string   `json:"service_documentation"`
@@ -77,7 +78,7 @@ func (s *Server) Metadata() *Metadata {
 		register = s.issuer + PathRegister
 	}
 	return &Metadata{
-		Issuer: s.issuer, RegistrationEndpoint: register,
+		Issuer: s.issuer, RegistrationEndpoint: register, ClientIDDocuments: s.DocumentsOffered(),
 		AuthorizationEndpoint: s.issuer + PathAuthorize, TokenEndpoint: s.issuer + PathToken, UserInfoEndpoint: s.issuer + PathUserInfo,
 		JWKSURI: s.issuer + PathJWKS, RevocationEndpoint: s.issuer + PathRevoke, IntrospectionEndpoint: s.issuer + PathIntrospect, PAREndpoint: s.issuer + PathPAR, PARRequired: s.parRequired,
 		DeviceAuthorizationEndpoint: s.issuer + PathDeviceAuthorization, EndSessionEndpoint: s.issuer + PathEndSession,

@@ -46,12 +46,29 @@ type PushedResponse struct {
 // PushAuthorizationRequest takes an authorization request ahead of the browser, RFC 9126 §2.1. All that the authorization endpoint
 // would refuse is refused here. form holds no credentials; proofs are the DPoP header fields.
 func (s *Server) PushAuthorizationRequest(ctx context.Context, credentials ClientCredentials, form url.Values, proofs []string, by audit.Origin) (*PushedResponse, error) {
-	client, err := s.AuthenticateClient(ctx, credentials, by)
+	var client *Client
+	err := s.introduceToPush(ctx, credentials, form, by)
+	if err == nil {
+		client, err = s.AuthenticateClient(ctx, credentials, by)
+	}
 	var response *PushedResponse
 	if err == nil {
 		response, err = s.push(ctx, client, form, proofs, by)
 	}
 	return response, s.remember(PathPAR, client, by, err)
+}
+
+// introduceToPush reads the document of a client that is known by its address, where that is due. A client that may not be known so has
+// proven nothing.
+func (s *Server) introduceToPush(ctx context.Context, credentials ClientCredentials, form url.Values, by audit.Origin) error {
+	if !isDocumentURL(credentials.ClientID) {
+		return nil
+	}
+	_, err := s.presentClient(ctx, credentials.ClientID, form, by)
+	if errors.Is(err, ErrUnknownClient) {
+		return s.refuseCredentials(nil, credentials, "", err.Error(), by)
+	}
+	return err
 }
 
 func (s *Server) push(ctx context.Context, client *Client, form url.Values, proofs []string, by audit.Origin) (*PushedResponse, error) {

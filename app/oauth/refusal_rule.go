@@ -11,6 +11,7 @@ const (
 	RuleAssertionKey       Rule = "client.assertion_key"
 	RuleAssertionUsed      Rule = "client.assertion_used"
 	RuleClientKeys         Rule = "client.keys"
+	RuleClientDocument     Rule = "client.document" // what stands at its client_id
 	RuleClientDisabled     Rule = "client.disabled"
 	RuleClientGrantType    Rule = "client.grant_type"
 	RuleClientPublic       Rule = "client.public"
@@ -88,7 +89,7 @@ const (
 // Rules gives every rule, in the order in which they are declared.
 func Rules() []Rule {
 	return []Rule{
-		RuleWrongSecret, RuleWrongMethod, RuleAssertion, RuleAssertionKey, RuleAssertionUsed, RuleClientKeys, RuleClientDisabled, RuleClientGrantType, RuleClientPublic, RuleRequest, RuleGrantType,
+		RuleWrongSecret, RuleWrongMethod, RuleAssertion, RuleAssertionKey, RuleAssertionUsed, RuleClientKeys, RuleClientDocument, RuleClientDisabled, RuleClientGrantType, RuleClientPublic, RuleRequest, RuleGrantType,
 		RuleResponseType, RuleUnsupported, RuleTokenType, RuleRequestPushed, RuleRequestNotPushed, RuleProof, RuleProofMissing, RuleScope, RuleScopeWider, RuleScopeNone, RuleResource, RuleRedirectURI,
 		RuleRedirectURIMissing, RulePKCE, RuleSignInNeeded, RuleConsentNeeded, RuleAuthentication, RuleDenied, RuleAccess, RuleLogoutHint, RuleLogoutRedirectURI,
 		RuleCodeClient, RuleCodeKey, RuleCodeRedirectURI, RuleCodeVerifier, RuleCodeTries, RuleCodeSpent, RuleCodeExpired, RuleCodePerson, RuleCodeAccess,

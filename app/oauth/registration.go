@@ -120,7 +120,7 @@ func ChangeClient(ctx context.Context, store Store, id string, change func(*Clie
 			if err != nil {
 				return nil, err
 			}
-			if open {
+			if open && c.Source != SourceDocument { // what a document says is so; its grants end below
 				return nil, refusef(InvalidClientMetadata, memberAuthMethod+"the client has grants that were not revoked; revoke them first, then make it public", "client_id=%s", id)
 			}
 			// A code that is redeemed at this very moment must not slip through.

@@ -26,6 +26,7 @@ type RegistrationRules struct {
 	Total      int           // how many there may be at once
 	Unused     time.Duration // after so long without use one goes
 	Scope      Scope         // what they may ask for
+	Documents  DocumentRules // of clients that are known by an address; Unused and Scope hold for them, too
 }
 
 // Bounds of the rules.
@@ -41,7 +42,7 @@ const registrationDay = 24 * time.Hour
 
 // DefaultRegistrationRules are those of a new server: nobody registers clients but admins.
 func DefaultRegistrationRules() RegistrationRules {
-	return RegistrationRules{Mode: RegistrationOff, PerAddress: 10, Total: 1_000, Unused: 30 * 24 * time.Hour, Scope: slices.Clone(DefaultScope)}
+	return RegistrationRules{Mode: RegistrationOff, PerAddress: 10, Total: 1_000, Unused: 30 * 24 * time.Hour, Scope: slices.Clone(DefaultScope), Documents: DocumentRules{Total: 1_000}}
 }
 
 // Validate refuses rules that pass a bound, naming the setting before a colon.
@@ -61,7 +62,7 @@ func (r RegistrationRules) Validate() error {
 	case len(r.Scope) == 0:
 		return bad("registration_scope: choose at least one")
 	}
-	return nil
+	return r.Documents.validate()
 }
 
 // RegistrationTerms are the rules, and the policy with which clients begin.
@@ -96,6 +97,12 @@ type RegistrationStore interface {
 	AddInitialToken(ctx context.Context, t *InitialToken, max int, event audit.Event) error
 	// RevokeInitialToken removes one; [ErrNotFound] if there is none. Clients that came with it stay.
 	RevokeInitialToken(ctx context.Context, id string, event audit.Event) error
+	// KeepDocumentClient adds a client that is known by its address. Where there are k.Total of them, the one that was not seen for the
+	// longest makes way, if nobody is signed in to it and no admin has disabled or restricted it; else [ErrFull]. [ErrExists] as
+	// CreateClient.
+	KeepDocumentClient(ctx context.Context, k *DocumentClient) error
+	// NoteDocument notes that the document of a client was read and says what is stored. Nothing happens where it is gone.
+	NoteDocument(ctx context.Context, id string, readAt, freshUntil time.Time) error
 	// CountClients counts the clients of a source, up to max.
 	CountClients(ctx context.Context, source ClientSource, max int) (int, error)
 }

@@ -19,6 +19,8 @@ type Config struct {
 	Time   TimeSource // nil: the machine's
 	// Fetch reads what stands at an address of a client; nil: none is called.
 	Fetch Fetch
+	// FetchDocument reads the documents of clients that are known by an address; nil: there are no such clients.
+	FetchDocument FetchDocument
 	// PARRequired refuses authorization requests that were not pushed, whoever they come from, RFC 9126 §5.
 	PARRequired bool
 	// Alarm is told what an operator should know and nobody asked: a stepped clock, a write-behind that fails. It must not block.
@@ -48,7 +50,11 @@ type Server struct {
 	tally   *Tally
 	fetch   Fetch
 	keySets keySets
-	reload  sync.Mutex
+
+	fetchDocument FetchDocument
+	documents     documents
+
+	reload sync.Mutex
 
 	bulk     BulkRevoker // nil: the store does not know revocations of many
 	bulkKick chan struct{}
@@ -60,7 +66,7 @@ func New(ctx context.Context, cfg Config, store Store) (*Server, error) {
 	if source == nil {
 		source = SystemTime()
 	}
-	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, fetch: cfg.Fetch, parRequired: cfg.PARRequired, behind: newBehind(), tally: newTally(), bulkKick: make(chan struct{}, 1)}
+	s := &Server{issuer: strings.TrimSuffix(cfg.Issuer, "/"), store: store, alarm: cfg.Alarm, fetch: cfg.Fetch, fetchDocument: cfg.FetchDocument, documents: newDocuments(), parRequired: cfg.PARRequired, behind: newBehind(), tally: newTally(), bulkKick: make(chan struct{}, 1)}
 	s.bulk, _ = store.(BulkRevoker)
 	if s.alarm == nil {
 		s.alarm = func(string, ...any) {}

@@ -264,6 +264,8 @@ func (s Settings) facts() []string {
 	return []string{
 		"registration", string(rules.Mode), "registration_per_address", fmt.Sprint(rules.PerAddress), "registration_total", fmt.Sprint(rules.Total),
 		"registration_unused", rules.Unused.String(), "registration_scope", rules.Scope.String(),
+		"documents", strconv.FormatBool(rules.Documents.On), "documents_allow", strings.Join(rules.Documents.Allow, ","), "documents_deny", strings.Join(rules.Documents.Deny, ","),
+		"documents_total", fmt.Sprint(rules.Documents.Total),
 		"name", s.Name, "accent", s.Accent, "logo", s.Logo, "invite_domains", strings.Join(s.InviteDomains, ","),
 		"signup", strconv.FormatBool(s.SignUp.On), "signup_domains", strings.Join(s.SignUp.Domains, ","), "second_factor", s.SecondFactor.String(),
 		"policy", string(p.Preset), "refresh", string(p.Refresh), "grace", p.Grace.String(), "idle", p.Idle.String(), "absolute", p.Absolute.String(),

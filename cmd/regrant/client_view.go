@@ -40,6 +40,7 @@ type clientView struct {
 	DPoP       bool   `json:"dpop_bound_access_tokens"`
 
 	Source              string     `json:"source,omitempty"` // who registered it, where that was no admin
+	DocumentReadAt      *time.Time `json:"document_read_at,omitempty"`
 	Status              string     `json:"status"`
 	DisabledAt          *time.Time `json:"disabled_at,omitempty"`
 	UpdatedAt           time.Time  `json:"updated_at"`
@@ -84,7 +85,7 @@ func clientJSON(c *oauth.Client, secret string) clientView {
 		AccessTokenFormat: string(p.AccessTokenFormat), MaxGrants: p.MaxGrants, OnReuse: string(p.OnReuse), OnAccessLost: string(p.OnAccessLost), RefreshLimit: p.RefreshLimit,
 	}
 	if c.Unverified() {
-		v.Source = c.Source.String()
+		v.Source, v.DocumentReadAt = c.Source.String(), c.ReadAt
 	}
 	if c.FormPost {
 		v.ResponseModes = append(v.ResponseModes, string(oauth.ResponseFormPost))
@@ -120,7 +121,7 @@ func clientSheet(w io.Writer, c *oauth.Client, secret string) {
 	}
 	p := c.Policy
 	sheet(w, "Client ID", c.ID, "Client secret", secretText(c, secret), "Old secret until", oldSecretText(c),
-		"Name", c.Name, "Registered by", sourceText(c), "Status", clientStatus(c), "Authentication", string(c.AuthMethod), "Public keys", keysText(c), "Signs with", c.AuthSigningAlg,
+		"Name", c.Name, "Registered by", sourceText(c), "Document read", moment(c.ReadAt), "Status", clientStatus(c), "Authentication", string(c.AuthMethod), "Public keys", keysText(c), "Signs with", c.AuthSigningAlg,
 		"Redirect URIs", strings.Join(c.RedirectURIs, " "), "After signing out", strings.Join(c.PostLogoutRedirectURIs, " "), "Told of sign-outs", backchannelText(c), "Told of ended grants", strings.Join(slices.DeleteFunc([]string{c.WebhookURL, c.SecurityEventURL}, func(u string) bool { return u == "" }), " "), "Grant types", strings.Join(c.GrantTypes, " "),
 		"Exchanges tokens of", strings.Join(c.ExchangeSubjects, " "), "Exchanges them for", strings.Join(c.ExchangeAudiences, " "), "Scope", c.Scope.String(),
 		"Trusted", yesNo(c.Trusted), "PKCE", pkceText(c), "Two factors", secondFactorText(c), "Pushed requests", requiredText(c.PARRequired), "DPoP", requiredText(c.DPoPRequired), "Answers", formPostText(c), "Token endpoint", redirectURIText(c), "Who may use it", accessText(c), "Created", moment(&c.CreatedAt))
@@ -161,6 +162,9 @@ func clientStatus(c *oauth.Client) string {
 func sourceText(c *oauth.Client) string {
 	if !c.Unverified() {
 		return ""
+	}
+	if c.Source == oauth.SourceDocument {
+		return "its own document; nobody has checked it"
 	}
 	return "itself; nobody has checked it"
 }

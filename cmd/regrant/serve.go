@@ -101,7 +101,7 @@ func (c serveCommand) Run(ctx context.Context, p *program) (err error) {
 	issuer := s.issuerFor(listeners)
 
 	calls := outbound.New(outbound.Options{Allow: s.outbound})
-	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: log.Warn, Time: clocks(), Fetch: fetcher(calls), PARRequired: c.RequirePAR}, store)
+	engine, err := oauth.New(ctx, oauth.Config{Issuer: issuer, Alarm: log.Warn, Time: clocks(), Fetch: fetcher(calls), FetchDocument: documents(calls), PARRequired: c.RequirePAR}, store)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ INSERT INTO clients (id, name, token_endpoint_auth_method, redirect_uris, grant_
     backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences,
     source, about, registration_hash, seen_at,
     webhook_url, webhook_secret, webhook_secret_created_at, old_webhook_secret, old_webhook_secret_created_at, old_webhook_secret_ends_at,
-    security_event_url, security_event_authorization)
+    security_event_url, security_event_authorization, read_at, fresh_until)
 VALUES (@id, @name, @token_endpoint_auth_method, @redirect_uris, @grant_types, @scope, @trusted_at, @pkce_waived_at,
     @redirect_uri_required_at, @secret_hash, @secret_hint, @secret_created_at, @old_secret_hash, @old_secret_hint,
     @old_secret_created_at, @old_secret_ends_at, @preset, @refresh, @rotation_off_at, @grace, @idle_lifetime, @absolute_lifetime,
@@ -29,7 +29,7 @@ VALUES (@id, @name, @token_endpoint_auth_method, @redirect_uris, @grant_types, @
     @backchannel_logout_uri, @logout_session_required_at, @exchange_subjects, @exchange_audiences,
     @source, @about, @registration_hash, @seen_at,
     @webhook_url, @webhook_secret, @webhook_secret_created_at, @old_webhook_secret, @old_webhook_secret_created_at, @old_webhook_secret_ends_at,
-    @security_event_url, @security_event_authorization)
+    @security_event_url, @security_event_authorization, @read_at, @fresh_until)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: UpdateClient :execrows
@@ -54,7 +54,8 @@ SET id = @id, name = @name, token_endpoint_auth_method = @token_endpoint_auth_me
     webhook_url = @webhook_url, webhook_secret = @webhook_secret, webhook_secret_created_at = @webhook_secret_created_at,
     old_webhook_secret = @old_webhook_secret, old_webhook_secret_created_at = @old_webhook_secret_created_at,
     old_webhook_secret_ends_at = @old_webhook_secret_ends_at, security_event_url = @security_event_url,
-    security_event_authorization = @security_event_authorization
+    security_event_authorization = @security_event_authorization,
+    read_at = @read_at, fresh_until = @fresh_until
 WHERE id = @id AND version = @version;
 
 -- name: DeleteClient :execrows

@@ -10,7 +10,7 @@ import (
 )
 
 const client = `-- name: Client :one
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences, source, about, registration_hash, seen_at, webhook_url, webhook_secret, webhook_secret_created_at, old_webhook_secret, old_webhook_secret_created_at, old_webhook_secret_ends_at, security_event_url, security_event_authorization
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences, source, about, registration_hash, seen_at, webhook_url, webhook_secret, webhook_secret_created_at, old_webhook_secret, old_webhook_secret_created_at, old_webhook_secret_ends_at, security_event_url, security_event_authorization, read_at, fresh_until
 FROM clients
 WHERE id = $1
 `
@@ -80,12 +80,14 @@ func (q *Queries) Client(ctx context.Context, id string) (Client, error) {
 		&i.OldWebhookSecretEndsAt,
 		&i.SecurityEventURL,
 		&i.SecurityEventAuthorization,
+		&i.ReadAt,
+		&i.FreshUntil,
 	)
 	return i, err
 }
 
 const clients = `-- name: Clients :many
-SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences, source, about, registration_hash, seen_at, webhook_url, webhook_secret, webhook_secret_created_at, old_webhook_secret, old_webhook_secret_created_at, old_webhook_secret_ends_at, security_event_url, security_event_authorization
+SELECT id, name, token_endpoint_auth_method, redirect_uris, grant_types, scope, trusted_at, pkce_waived_at, redirect_uri_required_at, secret_hash, secret_hint, secret_created_at, old_secret_hash, old_secret_hint, old_secret_created_at, old_secret_ends_at, preset, refresh, rotation_off_at, grace, idle_lifetime, absolute_lifetime, access_token_lifetime, access_token_format, id_token_alg, max_grants, refresh_limit, scopes_on_refresh, on_reuse, stale_generations, disabled_at, grants_revoked_before, version, created_at, updated_at, second_factor_at, restricted_at, on_access_lost, par_required_at, dpop_required_at, form_post_at, jwks, jwks_uri, auth_signing_alg, post_logout_redirect_uris, backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences, source, about, registration_hash, seen_at, webhook_url, webhook_secret, webhook_secret_created_at, old_webhook_secret, old_webhook_secret_created_at, old_webhook_secret_ends_at, security_event_url, security_event_authorization, read_at, fresh_until
 FROM clients
 ORDER BY name, id
 `
@@ -161,6 +163,8 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 			&i.OldWebhookSecretEndsAt,
 			&i.SecurityEventURL,
 			&i.SecurityEventAuthorization,
+			&i.ReadAt,
+			&i.FreshUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -222,7 +226,7 @@ INSERT INTO clients (id, name, token_endpoint_auth_method, redirect_uris, grant_
     backchannel_logout_uri, logout_session_required_at, exchange_subjects, exchange_audiences,
     source, about, registration_hash, seen_at,
     webhook_url, webhook_secret, webhook_secret_created_at, old_webhook_secret, old_webhook_secret_created_at, old_webhook_secret_ends_at,
-    security_event_url, security_event_authorization)
+    security_event_url, security_event_authorization, read_at, fresh_until)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $11, $12, $13, $14,
     $15, $16, $17, $18, $19, $20, $21, $22,
@@ -232,7 +236,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $46, $47, $48, $49,
     $50, $51, $52, $53,
     $54, $55, $56, $57, $58, $59,
-    $60, $61)
+    $60, $61, $62, $63)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -298,6 +302,8 @@ type InsertClientParams struct {
 	OldWebhookSecretEndsAt     *int64
 	SecurityEventURL           *string
 	SecurityEventAuthorization []byte
+	ReadAt                     *int64
+	FreshUntil                 *int64
 }
 
 // No row when the id is taken.
@@ -364,6 +370,8 @@ func (q *Queries) InsertClient(ctx context.Context, arg InsertClientParams) (int
 		arg.OldWebhookSecretEndsAt,
 		arg.SecurityEventURL,
 		arg.SecurityEventAuthorization,
+		arg.ReadAt,
+		arg.FreshUntil,
 	)
 	if err != nil {
 		return 0, err
@@ -424,7 +432,8 @@ SET id = $1, name = $2, token_endpoint_auth_method = $3, redirect_uris = $4,
     webhook_url = $54, webhook_secret = $55, webhook_secret_created_at = $56,
     old_webhook_secret = $57, old_webhook_secret_created_at = $58,
     old_webhook_secret_ends_at = $59, security_event_url = $60,
-    security_event_authorization = $61
+    security_event_authorization = $61,
+    read_at = $62, fresh_until = $63
 WHERE id = $1 AND version = $33
 `
 
@@ -490,6 +499,8 @@ type UpdateClientParams struct {
 	OldWebhookSecretEndsAt     *int64
 	SecurityEventURL           *string
 	SecurityEventAuthorization []byte
+	ReadAt                     *int64
+	FreshUntil                 *int64
 }
 
 // One row when the version is still the one that the caller has seen. Of two callers with the same version the second gets
@@ -557,6 +568,8 @@ func (q *Queries) UpdateClient(ctx context.Context, arg UpdateClientParams) (int
 		arg.OldWebhookSecretEndsAt,
 		arg.SecurityEventURL,
 		arg.SecurityEventAuthorization,
+		arg.ReadAt,
+		arg.FreshUntil,
 	)
 	if err != nil {
 		return 0, err

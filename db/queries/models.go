@@ -130,6 +130,8 @@ type Client struct {
 	OldWebhookSecretEndsAt     *int64
 	SecurityEventURL           *string
 	SecurityEventAuthorization []byte
+	ReadAt                     *int64
+	FreshUntil                 *int64
 }
 
 type ClientAssertion struct {

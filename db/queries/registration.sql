@@ -69,10 +69,10 @@ FROM (
 ) AS counted;
 
 -- name: ClientsNotSeen :many
--- Those that the sweep has to look at, the longest unseen first.
+-- Those that may have to go, the longest unseen first. What an admin has forbidden stays where it would come back by itself.
 SELECT id, name, seen_at
 FROM clients
-WHERE source = @source AND seen_at <= @before
+WHERE source = @source AND seen_at <= @before AND (source <> 'document' OR disabled_at IS NULL AND restricted_at IS NULL)
 ORDER BY seen_at
 LIMIT @lim;
 
@@ -81,3 +81,9 @@ LIMIT @lim;
 UPDATE clients
 SET seen_at = @at
 WHERE id = @id AND seen_at < @at;
+
+-- name: NoteDocument :exec
+-- A reading is no change of a registration, so the version stays.
+UPDATE clients
+SET read_at = @read_at, fresh_until = @fresh_until
+WHERE id = @id AND source = 'document';

@@ -12,7 +12,7 @@ import (
 const clientsNotSeen = `-- name: ClientsNotSeen :many
 SELECT id, name, seen_at
 FROM clients
-WHERE source = $1 AND seen_at <= $2
+WHERE source = $1 AND seen_at <= $2 AND (source <> 'document' OR disabled_at IS NULL AND restricted_at IS NULL)
 ORDER BY seen_at
 LIMIT $3
 `
@@ -29,7 +29,7 @@ type ClientsNotSeenRow struct {
 	SeenAt *int64
 }
 
-// Those that the sweep has to look at, the longest unseen first.
+// Those that may have to go, the longest unseen first. What an admin has forbidden stays where it would come back by itself.
 func (q *Queries) ClientsNotSeen(ctx context.Context, arg ClientsNotSeenParams) ([]ClientsNotSeenRow, error) {
 	rows, err := q.db.QueryContext(ctx, clientsNotSeen, arg.Source, arg.Before, arg.Lim)
 	if err != nil {
@@ -215,6 +215,24 @@ type InsertRegistrationParams struct {
 
 func (q *Queries) InsertRegistration(ctx context.Context, arg InsertRegistrationParams) error {
 	_, err := q.db.ExecContext(ctx, insertRegistration, arg.ClientID, arg.Holder, arg.At)
+	return err
+}
+
+const noteDocument = `-- name: NoteDocument :exec
+UPDATE clients
+SET read_at = $1, fresh_until = $2
+WHERE id = $3 AND source = 'document'
+`
+
+type NoteDocumentParams struct {
+	ReadAt     *int64
+	FreshUntil *int64
+	ID         string
+}
+
+// A reading is no change of a registration, so the version stays.
+func (q *Queries) NoteDocument(ctx context.Context, arg NoteDocumentParams) error {
+	_, err := q.db.ExecContext(ctx, noteDocument, arg.ReadAt, arg.FreshUntil, arg.ID)
 	return err
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 // AdminRegistration is the page of the rules for applications that register themselves, and of the tokens that let them. Its form posts
-// version, registration, registration_per_address, registration_total, registration_unused (days) and scope.
+// version, registration, registration_per_address, registration_total, registration_unused (days), scope, documents, documents_allow,
+// documents_deny and documents_total.
 type AdminRegistration struct {
 	AdminFrame
 	Version    string
@@ -20,10 +21,17 @@ type AdminRegistration struct {
 	Unused     Field
 	Scopes     []ScopeBoxes
 	ScopeError string
-	Count      string // how many have registered themselves, in a sentence
-	Endpoint   string // where they register; "": nowhere
-	Tokens     []InitialTokenRow
-	Now        time.Time
+
+	Documents      bool // applications may be known by the address of a document
+	Allow          Field
+	Deny           Field
+	DocumentsTotal Field
+	DocumentCount  string // how many are, in a sentence
+
+	Count    string // how many have registered themselves, in a sentence
+	Endpoint string // where they register; "": nowhere
+	Tokens   []InitialTokenRow
+	Now      time.Time
 }
 
 // InitialTokenRow is an initial access token in the list.

@@ -17,6 +17,10 @@ var (
 	ProblemBadRequest = Problem{"error.bad_request.title", "error.bad_request.message", "error.bad_request.next", false}
 	// ProblemClient is an authorization request of a client that is unknown or disabled (RFC 6749 §4.1.2.1).
 	ProblemClient = Problem{"error.client.title", "error.client.message", "error.client.next", false}
+	// ProblemDocument is a client whose document at its client_id cannot be used (Client ID Metadata Document §4).
+	ProblemDocument = Problem{"error.document.title", "error.document.message", "error.document.next", false}
+	// ProblemDocumentAway is one whose document cannot be read at the moment; set RetryAfter.
+	ProblemDocumentAway = Problem{"error.document_away.title", "error.document_away.message", "error.document_away.next", false}
 	// ProblemRedirectURI is a redirect URI that is missing, malformed or not registered (RFC 6749 §4.1.2.1).
 	ProblemRedirectURI = Problem{"error.redirect_uri.title", "error.redirect_uri.message", "error.redirect_uri.next", false}
 	// ProblemExpired is an authorization request that is over, answered already, or begun in another browser.

@@ -93,6 +93,7 @@ func samplesClient(f Frame) map[string]templ.Component {
 	numbers := func(name, label, help, value string) Field {
 		return Field{Name: name, Label: label, Help: help, Value: value, Type: "number", Required: true}
 	}
+	document := ClientHead{ID: "https://notes.example/oauth/client.json", Name: "Notes MCP", Path: "/admin/clients/~aHR0cHM6Ly9ub3Rlcy5leGFtcGxlL29hdXRoL2NsaWVudC5qc29u", Kind: t.T("admin.clients.kind.native.short"), Unverified: true, Tab: "overview"}
 	registration := AdminRegistration{
 		AdminFrame: admin(Crumb{Label: t.T("admin.registration.title")}), Version: "3", Now: now, Scopes: scopes, Count: t.T("admin.registration.count", "N", "12", "Max", "1,000"), Endpoint: "https://id.acme.example/register",
 		Mode: Field{Name: "registration", Label: t.T("admin.registration.mode.label"), Required: true},
@@ -106,9 +107,14 @@ func samplesClient(f Frame) map[string]templ.Component {
 			{Path: "/admin/registration/tokens/b", Name: "CI <b>runner", Hint: "q0Zm", Used: "1 of 1", Tone: "neutral", State: t.T("admin.registration.tokens.used_up"), CreatedAt: since, ExpiresAt: ends},
 		},
 	}
+	registration.Documents, registration.DocumentCount = true, t.T("admin.registration.documents.count", "N", "3", "Max", "1,000")
+	registration.DocumentsTotal = numbers("documents_total", t.T("admin.registration.documents.total"), t.T("admin.registration.documents.total_help"), "1000")
+	registration.Allow = Field{Name: "documents_allow", Label: t.T("admin.registration.documents.allow"), Help: t.T("admin.registration.documents.allow_help"), Placeholder: "example.com"}
+	registration.Deny = Field{Name: "documents_deny", Label: t.T("admin.registration.documents.deny"), Help: t.T("admin.registration.documents.deny_help"), Value: "claims.example", Placeholder: "example.com"}
 	registration.Unused.Suffix = t.T("admin.registration.unused.suffix")
 	closed := registration
 	closed.Tokens, closed.Endpoint, closed.Problem, closed.ProveURL = nil, "", t.T("admin.registration.not_fresh"), "/confirm?return=%2Fadmin%2Fregistration"
+	closed.Documents, closed.Allow.Value, closed.Allow.Error = false, "https://claims.example/", t.T("admin.registration.documents.domain_error", "Max", "100")
 	closed.Total.Error, closed.ScopeError = t.T("admin.registration.token.number_error", "Min", "1", "Max", "10,000"), t.T("admin.clients.scope.none")
 	newToken := AdminInitialTokenNew{
 		AdminFrame: admin(Crumb{Label: t.T("admin.registration.title"), URL: "/admin/registration"}, Crumb{Label: t.T("admin.registration.token.title")}),
@@ -156,6 +162,7 @@ func samplesClient(f Frame) map[string]templ.Component {
 			{ID: "k3fj2hs7q4mzx5vnpw6ytr2abc", Name: "Grafana", URL: path, Kind: t.T("admin.clients.kind.web_server.short"), Policy: "Standard", Grants: "1,000+", LastUsed: &used},
 			{ID: "portal", Name: long, URL: "/admin/clients/portal", Kind: t.T("admin.clients.kind.single_page.short"), Policy: "Strict, adjusted", Grants: "0", Disabled: true},
 			{ID: "m2z7", Name: "Grafana <img src=x>", URL: itself.Path, Kind: itself.Kind, Policy: "Multi-process", Grants: "3", LastUsed: &used, Unverified: true, LeadsTo: "claims.example:8443, localhost, com.example.app: +2"},
+			{ID: document.ID, Name: document.Name, URL: document.Path, Kind: document.Kind, Policy: "Multi-process", Grants: "1", Unverified: true, LeadsTo: "localhost"},
 			{ID: "job", Name: "Nightly job", URL: "/admin/clients/job", Kind: t.T("admin.clients.kind.machine.label")},
 		}},
 		"admin_client_new":       form,
@@ -180,6 +187,11 @@ func samplesClient(f Frame) map[string]templ.Component {
 			AdminFrame: admin(Crumb{Label: itself.Name}), ClientHead: itself, RedirectURIs: []string{"https://claims.example:8443/cb"}, Scopes: []string{"openid"}, Created: since, Changed: now, People: true, Now: now,
 			OwnWord: t.T("admin.clients.source.notice", "Host", "claims.example:8443", "Unused", "30 days"), Facts: []ClientFact{{Label: t.T("admin.clients.source.fact"), Value: t.T("admin.clients.source.fact_dynamic")}},
 			About: []ClientFact{{Label: t.T("admin.clients.source.client_uri"), Value: "https://claims.example/"}, {Label: t.T("admin.clients.source.contacts"), Value: "<b>ops@claims.example"}},
+		},
+		"admin_client_document": AdminClient{
+			AdminFrame: admin(Crumb{Label: document.Name}), ClientHead: document, RedirectURIs: []string{"http://localhost/callback"}, Scopes: []string{"openid"}, Created: since, Changed: now, People: true, Now: now,
+			OwnWord: t.T("admin.clients.source.notice_document", "Host", "localhost", "Unused", "30 days"), Facts: []ClientFact{{Label: t.T("admin.clients.source.fact"), Value: t.T("admin.clients.source.fact_document")}},
+			ReadAt: &since, FreshUntil: &now,
 		},
 		"admin_registration":        registration,
 		"admin_registration_closed": closed,

@@ -21,6 +21,8 @@ func samples(f Frame) map[string]templ.Component {
 		{Name: "projects:write", Title: "Change your projects", Description: "Create, edit and delete them", Unticked: true},
 	}}
 	notFound := ProblemNotFound.Page(f)
+	document := ProblemDocument.Page(f)
+	document.Code, document.Detail, document.RequestID = "invalid_client_metadata", "The document at the client_id cannot be used: it answers with status 404", "J2QZ5VXQ2K7Y3M4N6P8R"
 	notFound.RequestID = "0J7QKQ3M2V"
 	redirectURI := ProblemRedirectURI.Page(f)
 	redirectURI.ClientName, redirectURI.RequestID = "Grafana", "0J7QKQ3M2V"
@@ -83,6 +85,15 @@ func samples(f Frame) map[string]templ.Component {
 			Frame: f, ClientName: "Editor", ClientHost: "localhost:38291", Target: TargetLoopback, RedirectTo: "localhost:38291", Email: "alice@example.com", Groups: []ScopeGroup{account},
 			Unverified: &Unverified{}, Refresh: true, IdleLifetime: 30 * 24 * time.Hour, Lifetime: 180 * 24 * time.Hour, Request: request, FormToken: token,
 		},
+		"consent_document": Consent{
+			Frame: f, ClientName: "Notes MCP", ClientHost: "notes.example", RedirectTo: "app.notes.example", Email: "alice@example.com", Groups: []ScopeGroup{account},
+			Unverified: &Unverified{Document: true, Pages: []OwnPage{{t.T("consent.unverified.client"), "https://notes.example/", "notes.example"}}},
+			Refresh:    true, IdleLifetime: 30 * 24 * time.Hour, Lifetime: 180 * 24 * time.Hour, Request: request, FormToken: token,
+		},
+		"consent_document_loopback": Consent{
+			Frame: f, ClientName: "Notes MCP", ClientHost: "notes.example", Target: TargetLoopback, RedirectTo: "localhost:38291", Email: "alice@example.com", Groups: []ScopeGroup{account},
+			Unverified: &Unverified{Document: true, OnlyLoopback: true}, Refresh: true, IdleLifetime: 30 * 24 * time.Hour, Lifetime: 180 * 24 * time.Hour, Request: request, FormToken: token,
+		},
 		"form_post": FormPost{
 			Frame: f, Action: "https://grafana.acme.example/cb?x=1", Host: "grafana.acme.example",
 			Fields: []FormPostField{{"code", "rgc1_abc"}, {"state", `"><script>alert(1)</script>&amp;`}, {"iss", "https://id.acme.example"}},
@@ -93,23 +104,25 @@ func samples(f Frame) map[string]templ.Component {
 			Frame: f, Email: "alice@example.com", FormToken: token, ClientName: "Grafana", Code: "invalid_request",
 			Detail: "The post_logout_redirect_uri is not one that the application has registered.", RequestID: "J2QZ5VXQ2K7Y3M4N6P8R",
 		},
-		"signed_out":         SignedOut{Frame: f},
-		"signed_out_back":    SignedOut{Frame: f, ClientName: "Grafana", Back: back, FormToken: token},
-		"home":               Home{Frame: f, Issuer: "https://id.acme.example"},
-		"home_signed_in":     Home{Frame: f, Issuer: "https://id.acme.example", Email: "alice@example.com", Name: "Alice Ampère", Since: since, FormToken: token},
-		"error_not_found":    notFound,
-		"error_redirect_uri": redirectURI,
-		"error_too_many":     tooMany,
-		"error_bad_request":  ProblemBadRequest.Page(f),
-		"error_client":       ProblemClient.Page(f),
-		"error_expired":      ProblemExpired.Page(f),
-		"error_cross_site":   ProblemCrossSite.Page(f),
-		"error_unavailable":  ProblemUnavailable.Page(f),
-		"error_internal":     ProblemInternal.Page(f),
-		"docs":               sampleDocs(f),
-		"demo":               sampleDemo(f),
-		"demo_signed_in":     sampleDemoSignedIn(f),
-		"demo_elsewhere":     sampleDemoElsewhere(f),
+		"signed_out":          SignedOut{Frame: f},
+		"signed_out_back":     SignedOut{Frame: f, ClientName: "Grafana", Back: back, FormToken: token},
+		"home":                Home{Frame: f, Issuer: "https://id.acme.example"},
+		"home_signed_in":      Home{Frame: f, Issuer: "https://id.acme.example", Email: "alice@example.com", Name: "Alice Ampère", Since: since, FormToken: token},
+		"error_not_found":     notFound,
+		"error_redirect_uri":  redirectURI,
+		"error_too_many":      tooMany,
+		"error_bad_request":   ProblemBadRequest.Page(f),
+		"error_client":        ProblemClient.Page(f),
+		"error_document":      document,
+		"error_document_away": ProblemDocumentAway.Page(f),
+		"error_expired":       ProblemExpired.Page(f),
+		"error_cross_site":    ProblemCrossSite.Page(f),
+		"error_unavailable":   ProblemUnavailable.Page(f),
+		"error_internal":      ProblemInternal.Page(f),
+		"docs":                sampleDocs(f),
+		"demo":                sampleDemo(f),
+		"demo_signed_in":      sampleDemoSignedIn(f),
+		"demo_elsewhere":      sampleDemoElsewhere(f),
 	}
 	for _, area := range []map[string]templ.Component{
 		samplesOverview(f),

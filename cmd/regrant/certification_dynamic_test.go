@@ -24,6 +24,12 @@ const dynamicPlan = "oidcc-dynamic-certification-test-plan"
 // openRegistration lets anybody register, as an admin does on the page of settings.
 func (s *certified) openRegistration() {
 	s.t.Helper()
+	s.letIn(func(r *oauth.RegistrationRules) { r.Mode, r.PerAddress = oauth.RegistrationOpen, 100 }, "registration_endpoint", s.issuer+"/register")
+}
+
+// letIn changes the rules for clients that no admin registers, and waits until the metadata has a member that says so.
+func (s *certified) letIn(change func(*oauth.RegistrationRules), member string, value any) {
+	s.t.Helper()
 	d, err := db.Open(s.t.Context(), s.db, db.Options{})
 	if err != nil {
 		s.t.Fatal(err)
@@ -33,17 +39,17 @@ func (s *certified) openRegistration() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	settings.Registration.Mode, settings.Registration.PerAddress = oauth.RegistrationOpen, 100
+	change(&settings.Registration)
 	event := audit.Event{At: time.Now(), Kind: audit.SettingsChanged, Origin: audit.Origin{Actor: audit.ByCommand}, Result: "ok"}
 	if err := d.SaveSiteSettings(s.t.Context(), settings, nil, event); err != nil {
 		s.t.Fatal(err)
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if s.metadata = s.document(s.t, "/.well-known/openid-configuration"); s.metadata["registration_endpoint"] == s.issuer+"/register" {
+		if s.metadata = s.document(s.t, "/.well-known/openid-configuration"); s.metadata[member] == value {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("registration_endpoint: %v", s.metadata["registration_endpoint"])
+			s.t.Fatalf("%s: %v", member, s.metadata[member])
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+
+	"regrant/app/oauth"
 )
 
 // mcpServer is a small MCP server (specification 2025-11-25, Streamable HTTP) that wants access tokens of Regrant and takes each for one call
@@ -104,4 +106,62 @@ func TestTheMCPClientStaysSignedIn(t *testing.T) {
 	if done.AccessTokens != 10 || done.Email == "" || done.Resource != m.address {
 		t.Errorf("%+v", done)
 	}
+}
+
+// TestTheMCPClientNeedsNoAdmin is the same client at a server that does not know it: it registers itself, and where the server takes it, it
+// introduces itself by its document.
+func TestTheMCPClientNeedsNoAdmin(t *testing.T) {
+	t.Parallel()
+	needNode(t)
+	s := newCertified(t)
+	m := s.serveMCP()
+	withTools := func(change func(*oauth.RegistrationRules)) func(*oauth.RegistrationRules) {
+		return func(r *oauth.RegistrationRules) {
+			r.Scope = append(oauth.Scope{"tools"}, oauth.DefaultScope...)
+			change(r)
+		}
+	}
+	connect := func(t *testing.T, given map[string]any) programResult {
+		p := &party{certified: s, redirectURI: "http://localhost:41235/callback"}
+		given["server"] = m.address
+		c := node(p.of(t), "mcp.mjs", given)
+		c.browser = s.browser(t, s.signedIn)
+		done := c.run()
+		if done.AccessTokens != 10 || done.Email == "" || done.Resource != m.address {
+			t.Errorf("%+v", done)
+		}
+		return done
+	}
+
+	t.Run("dynamic registration", func(t *testing.T) {
+		s.letIn(withTools(func(r *oauth.RegistrationRules) { r.Mode = oauth.RegistrationOpen }), "registration_endpoint", s.issuer+"/register")
+		done := connect(t, map[string]any{})
+		if shown := string(s.regrant("", "client", "show", done.ClientID)); !strings.Contains(shown, "itself; nobody has checked it") || !strings.Contains(shown, "multi-process") {
+			t.Error(shown)
+		}
+	})
+	t.Run("its own document", func(t *testing.T) {
+		s.letIn(withTools(func(r *oauth.RegistrationRules) { r.Documents.On = true }), "client_id_metadata_document_supported", true)
+		address := ""
+		address = s.serveTLS(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			json.NewEncoder(w).Encode(map[string]any{
+				"client_id": address, "client_name": "MCP client", "redirect_uris": []string{"http://localhost/callback"}, "grant_types": []string{"authorization_code", "refresh_token"},
+				"response_types": []string{"code"}, "token_endpoint_auth_method": "none",
+			})
+		})) + "/client.json"
+		done := connect(t, map[string]any{"client_metadata_url": address})
+		if done.ClientID != address {
+			t.Errorf("it is known as %q", done.ClientID)
+		}
+		shown := string(s.regrant("", "client", "show", address))
+		for _, want := range []string{"its own document; nobody has checked it", "Document read", "multi-process"} {
+			if !strings.Contains(shown, want) {
+				t.Errorf("%q is not said: %s", want, shown)
+			}
+		}
+		if shown := string(s.regrant("", "client", "show", address, "--json")); !strings.Contains(shown, `"source": "document"`) || !strings.Contains(shown, "document_read_at") {
+			t.Error(shown)
+		}
+	})
 }

@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 
 const childWrites = 100
 
+// patience is for writes whose turn comes late on a busy machine, where no test is about how long they wait.
+const patience = time.Minute
+
 func play(role, path string) error {
 	ctx := context.Background()
 	if n, err := strconv.Atoi(os.Getenv("REGRANT_DB_TEST_STATEMENT")); err == nil {
@@ -50,7 +53,7 @@ func play(role, path string) error {
 		_, err = Restore(ctx, path, filepath.Join(filepath.Dir(path), "copy.db"), RestoreOptions{Event: restored, Progress: dyingAt(n)})
 		return err
 	}
-	d, err := Open(ctx, path, Options{Server: role == "serve"})
+	d, err := Open(ctx, path, Options{Server: role == "serve", QueueWait: patience})
 	if err != nil {
 		return err
 	}
@@ -78,7 +81,7 @@ func play(role, path string) error {
 
 func sealUntilKilled(ctx context.Context, path string) error {
 	master := masterKey(1)
-	d, err := Open(ctx, path, Options{MasterKey: master})
+	d, err := Open(ctx, path, Options{MasterKey: master, QueueWait: patience})
 	if err != nil {
 		return err
 	}
@@ -110,7 +113,7 @@ func child(t *testing.T, role, path string) *exec.Cmd {
 }
 
 func TestProcessesWriteToOneFileAtOnce(t *testing.T) {
-	d := openTest(t, Options{Server: true})
+	d := openTest(t, Options{Server: true, QueueWait: patience})
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {

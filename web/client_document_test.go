@@ -387,6 +387,8 @@ func documentReadingRules(t *testing.T) {
 			_, err := s.engine.Authorize(ctx, asked.Query(), oauth.HashBrowser("x"), nil, audit.Origin{IP: "192.0.2.1"})
 			return err
 		}
+		release := sync.OnceFunc(func() { close(answer) })
+		defer release()
 		var all sync.WaitGroup
 		all.Go(func() {
 			if err := ask(t.Context()); err != nil {
@@ -407,7 +409,7 @@ func documentReadingRules(t *testing.T) {
 			}
 		})
 		p.want(t, 1)
-		close(answer)
+		release()
 		all.Wait()
 	})
 

@@ -32,6 +32,17 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 		response, err := s.refreshGenuine(ctx, client, recent, token, r, now)
 		return response, ofToken(recent, token, client.Policy, now, err)
 	}
+	state, err := s.stateOf(ctx, client, token, r)
+	if err != nil {
+		return nil, err
+	}
+	now = s.clock.Now()
+	response, err := s.refreshGenuine(ctx, client, state, token, r, now)
+	return response, ofToken(state, token, client.Policy, now, err)
+}
+
+// stateOf reads what is stored of a genuine token, for its own client alone.
+func (s *Server) stateOf(ctx context.Context, client *Client, token *refreshToken, r *TokenRequest) (*RefreshState, error) {
 	state, err := s.store.RefreshState(ctx, token.id)
 	if errors.Is(err, ErrNotFound) {
 		s.noteStranger(audit.TokenOrphan, client, "", token, r)
@@ -47,9 +58,7 @@ func (s *Server) refresh(ctx context.Context, client *Client, r *TokenRequest) (
 	if state.ClientVersion != client.Version {
 		return nil, ErrConflict // an admin changed the client since it authenticated: decide on what it is now
 	}
-	now = s.clock.Now()
-	response, err := s.refreshGenuine(ctx, client, state, token, r, now)
-	return response, ofToken(state, token, client.Policy, now, err)
+	return state, nil
 }
 
 // surelyRotates says of a state and a client that may be out of date whether they lead to a rotation, whose write looks at all of
@@ -252,18 +261,24 @@ func (s *Server) renew(ctx context.Context, client *Client, state *RefreshState,
 		return nil, err
 	}
 	response.RefreshToken, response.how = r.RefreshToken, outcomeRenewed
-	deadline := now.Deadline.Add(client.Policy.Idle)
-	due := deadline.Sub(state.IdleDeadline)
-	if due >= min(touchInterval, client.Policy.Idle/10) || due < 0 || state.Epoch != s.epoch || state.binding(r) != "" {
-		touch := &Rotation{Read: state, Epoch: s.epoch, Skipped: token.generation - state.Generation, CurrentHash: token.hash(), IdleDeadline: deadline, UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent,
-			Thumbprint: state.binding(r), Ring: state.Ring.Append(ringEntry(RingUse, state, r, now))}
-		if err := s.store.TouchRefreshToken(ctx, touch); err != nil {
-			return nil, fault("renew refresh token", err)
-		}
+	if _, err := s.touch(ctx, client, state, token, r, now); err != nil {
+		return nil, err
 	}
 	s.behind.refreshed(state, now.Wall)
 	s.noteUse(state, token, t, r, now)
 	return response, nil
+}
+
+// touch writes the use of a token that stays as it is, where the last one was written long enough ago, and says whether it did.
+func (s *Server) touch(ctx context.Context, client *Client, state *RefreshState, token *refreshToken, r *TokenRequest, now Instant) (bool, error) {
+	deadline := now.Deadline.Add(client.Policy.Idle)
+	due := deadline.Sub(state.IdleDeadline)
+	if due < min(touchInterval, client.Policy.Idle/10) && due >= 0 && state.Epoch == s.epoch && state.binding(r) == "" {
+		return false, nil
+	}
+	touch := &Rotation{Read: state, Epoch: s.epoch, Skipped: token.generation - state.Generation, CurrentHash: token.hash(), IdleDeadline: deadline, UsedAt: now.Wall, IP: r.By.IP, UserAgent: r.By.UserAgent,
+		Thumbprint: state.binding(r), Ring: state.Ring.Append(ringEntry(RingUse, state, r, now))}
+	return true, fault("renew refresh token", s.store.TouchRefreshToken(ctx, touch))
 }
 
 // reuse revokes the grant: two parties hold its tokens, and nobody can say which is the thief (RFC 9700 §4.14.2). The write

@@ -21,7 +21,7 @@ type Counters struct {
 
 // endpoints are what requests are counted by: the first part of a route, never of an address, whose number has no bound.
 var endpoints = [...]string{
-	oauth.PathToken, oauth.PathPAR, oauth.PathRevoke, oauth.PathIntrospect, oauth.PathUserInfo, oauth.PathAuthorize, "/.well-known", "/login", "/consent", "/confirm",
+	oauth.PathToken, oauth.PathPAR, oauth.PathRevoke, oauth.PathIntrospect, oauth.PathUserInfo, oauth.PathAuthorize, oauth.PathForwardAuth, "/.well-known", "/login", "/consent", "/confirm",
 	"/logout", "/signup", "/forgot", "/reset", "/invite", "/setup", "/account", "/admin", "/docs", "/assets", "/brand", "/healthz", "/readyz", otherEndpoint,
 }
 

@@ -59,6 +59,10 @@ func (s *Server) routes() http.Handler {
 	page("POST "+oauth.PathEndSession, inAuthorization(s.logoutForClientByPost))
 	mux.Handle(oauth.PathEndSession, s.methodNotAllowed("GET, POST", s.pageMethodNotAllowed))
 
+	// Reverse proxies, for each request of an application that they protect: without a budget, see forwardAuth.
+	mux.Handle("GET "+oauth.PathForwardAuth, deadline(s.forwardAuth(pages)))
+	mux.Handle(oauth.PathForwardAuth, s.methodNotAllowed("GET", s.pageMethodNotAllowed))
+
 	// Pages for people. GET shows and changes nothing; POST comes from our own forms only, with a token of this browser.
 	form := func(path string, show, act http.HandlerFunc) {
 		methods := ""

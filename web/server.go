@@ -56,6 +56,7 @@ type Server struct {
 	site       *siteSettings
 	ready      *recent[error]
 	origins    *recent[[]string]
+	forward    *recent[map[string]*oauth.ForwardApp]
 	failures   *failureBudget
 	log        *slog.Logger
 	counters   *Counters
@@ -81,7 +82,7 @@ func New(cfg Config, engine *oauth.Server, people *account.People, store Session
 	s := &Server{
 		store: cfg.Store, links: account.NewLinks(people, cfg.Store, cfg.Issuer), passkeys: account.NewPasskeys(people, cfg.Store, cfg.Issuer), groups: account.NewGroups(cfg.Store),
 		cfg: cfg, base: strings.TrimSuffix(issuer.EscapedPath(), "/"), secure: issuer.Scheme == "https", oauth: engine, people: people,
-		ready: readiness(ready), origins: publicOrigins(engine), log: cfg.Log, failures: newFailureBudget(), counters: newCounters(),
+		ready: readiness(ready), origins: publicOrigins(engine), forward: forwardApps(engine), log: cfg.Log, failures: newFailureBudget(), counters: newCounters(),
 	}
 	s.sessions = newSessions(issuer, store, cfg.Now)
 	s.site = newSiteSettings(cfg.Store)

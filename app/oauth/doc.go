@@ -24,6 +24,9 @@
 // [Server.LogoutToken] (logout_token.go) tells applications that a session has ended; [Server.Webhook] (webhook.go) and
 // [Server.SecurityEvent] (security_event.go) tell them that a grant has, where an admin lets them ([ChangePush] in push.go). [Metadata] says what this server can do.
 //
+// A reverse proxy may ask before each request of an application that knows nothing of OAuth who it comes from ([Server.ForwardSession],
+// [Server.ForwardBearer] in forward_auth.go).
+//
 // Clients may register themselves ([Server.RegisterItself] in dynamic_registration.go; what they say of themselves: client_metadata.go) as far as
 // an admin lets them (registration_rules.go, initial_access_token.go), and look after their registration (client_configuration.go). Or
 // their client_id is the address of a document that says what they are (client_document.go): it is read when an authorization begins
@@ -74,7 +77,7 @@
 //	RFC 3986 §6.2.2.1                    resource.go
 //	RFC 4648 §3.5                        base64url.go
 //	RFC 4648 §5                          base64url.go
-//	RFC 6454 §6.2                        origin.go
+//	RFC 6454 §6.2                        forward_auth.go, origin.go
 //	RFC 6749 Appendix A.1                client.go
 //	RFC 6749 §1.1                        resource.go, server.go
 //	RFC 6749 §2                          client.go
@@ -88,7 +91,7 @@
 //	RFC 6749 §4.1.1                      authorization.go, authorization_request.go
 //	RFC 6749 §4.1.2                      authorization.go, code.go, code_redemption.go, response.go
 //	RFC 6749 §4.1.2.1                    error.go
-//	RFC 6749 §4.1.3                      client.go, code_redemption.go
+//	RFC 6749 §4.1.3                      client.go, code_redemption.go, forward_auth.go
 //	RFC 6749 §4.4                        access_token.go, client_credentials.go
 //	RFC 6749 §5.1                        token.go
 //	RFC 6749 §5.2                        authorization_request.go, client_metadata.go, error.go
@@ -117,7 +120,7 @@
 //	RFC 7592 §3                          client.go, client_configuration.go, dynamic_registration.go
 //	RFC 7636 §4.1                        pkce.go
 //	RFC 7636 §4.2                        pkce.go
-//	RFC 7636 §4.6                        pkce.go
+//	RFC 7636 §4.6                        forward_auth.go, pkce.go
 //	RFC 7638 §3                          dpop.go
 //	RFC 7662 §2.2                        introspection.go
 //	RFC 8252 §7                          redirect_uri.go

@@ -64,6 +64,7 @@ const (
 	PathDevice              = "/device"
 	PathEndSession          = "/end_session"
 	PathRegister            = "/register"
+	PathForwardAuth         = "/forward-auth"
 	PathJWKS                = "/.well-known/jwks.json"
 	PathOAuthMetadata       = "/.well-known/oauth-authorization-server"
 	PathOIDCMetadata        = "/.well-known/openid-configuration"

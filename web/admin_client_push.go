@@ -123,7 +123,7 @@ func (s *Server) writeChangePush(w http.ResponseWriter, r *http.Request, a *admi
 			Placeholder: "https://app.example.com/events", Error: f.eventError, Autocomplete: "off",
 		},
 		Authorization: view.Field{
-			Name: "authorization", Label: t.T("admin.clients.push.header.label"), Help: t.T("admin.clients.push.header.help"), Value: f.authorization,
+			Name: "authorization", Label: t.T("admin.clients.push.header.label"), Help: t.T("admin.clients.push.header.help"), // what was entered is not shown again
 			Placeholder: "Bearer …", Error: f.headerError, Autocomplete: "off",
 		},
 		HasHeader: c.SecurityEventAuthorization != nil, NoHeaderOn: f.noAuthorization,

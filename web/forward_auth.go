@@ -147,7 +147,7 @@ func (s *Server) forwardCheck(w http.ResponseWriter, r *http.Request, f *forward
 func (s *Server) forwardTell(w http.ResponseWriter, r *http.Request, f *forwarded, who *oauth.Forwarded) {
 	if f.answer == forwardByRedirect {
 		if method := r.Header.Get("X-Forwarded-Method"); method != http.MethodGet && method != http.MethodHead {
-			s.forwardFault(w, r, &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "Signed in meanwhile."}) // a form cannot be led back
+			s.forwardProblem(w, r, http.StatusConflict, "forward.meanwhile", "Origin", f.app.Origin) // a form cannot be led back
 			return
 		}
 		forwardRedirect(w, f.app.Origin+f.back())

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type forwardCookies struct {
 const (
 	forwardStateLifetime = time.Hour // as long as an authorization request waits for the person
 	maxForwardStates     = 8         // of one browser
+	maxForwardStateBytes = 4 << 10   // of all of them: applications refuse headers of 8 KiB and more
 )
 
 func newForwardCookies(app *oauth.ForwardApp) forwardCookies {
@@ -53,12 +55,13 @@ func (s *Server) forwardSignIn(w http.ResponseWriter, r *http.Request, f *forwar
 // forgetStates takes away sign-ins that were begun and not finished, once there are many: a browser's headers have their bound.
 func (c forwardCookies) forgetStates(w http.ResponseWriter, r *http.Request) {
 	var begun []string
+	size := 0
 	for _, cookie := range r.Cookies() {
 		if strings.HasPrefix(cookie.Name, c.state) {
-			begun = append(begun, cookie.Name)
+			begun, size = append(begun, cookie.Name), size+len(cookie.Name)+len(cookie.Value)
 		}
 	}
-	if len(begun) < maxForwardStates {
+	if len(begun) < maxForwardStates && size < maxForwardStateBytes {
 		return
 	}
 	for _, name := range begun {
@@ -149,11 +152,12 @@ func (s *Server) forwardStray(w http.ResponseWriter, r *http.Request, f *forward
 	s.forwardProblem(w, r, http.StatusBadRequest, "forward.state", "Origin", f.app.Origin)
 }
 
-// forwardSignOut ends a sign-in to the application and leads to the sign-out here, which asks. A link on another site ends nothing: it
-// only leads there.
+// forwardSignOut ends a sign-in to the application and leads to the sign-out here, which asks. Only a person who goes there from the
+// application ends it: a link on another site leads to the question and no further, and a picture in a page is no way to go there.
 func (s *Server) forwardSignOut(w http.ResponseWriter, r *http.Request, f *forwarded) {
 	cookie := f.cookies.read(r, f.cookies.session)
-	if cookie != "" && r.Header.Get("Sec-Fetch-Site") != "cross-site" {
+	own := slices.Contains([]string{"", "same-origin", "none"}, r.Header.Get("Sec-Fetch-Site"))
+	if cookie != "" && own && f.navigation {
 		if err := s.oauth.ForwardEnd(r.Context(), f.app, cookie, originOf(r)); err != nil && isFault(oauth.AsError(err)) {
 			s.forwardFault(w, r, err)
 			return

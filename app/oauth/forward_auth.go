@@ -60,7 +60,7 @@ func (s *Server) ForwardApps(ctx context.Context) (map[string]*ForwardApp, error
 				Scope: Scope{ScopeOpenID, ScopeProfile, ScopeEmail, ScopeGroups}.Intersect(c.Scope),
 			}
 			if other, taken := apps[origin]; taken && other.ClientID != c.ID {
-				app.Wrong = "client_id=" + other.ClientID + " has the same redirect URI; take it from one of the two"
+				app.Wrong = "another client has the same redirect URI; take it from one of the two"
 			}
 			apps[origin] = app
 		}

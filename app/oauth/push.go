@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"net/url"
 	"strings"
 	"time"
 
@@ -95,6 +96,9 @@ func (c *Client) changePush(seal Sealer, ch PushChange, now time.Time) (secret s
 		c.WebhookURL = *ch.WebhookURL
 	}
 	if ch.SecurityEventURL != nil {
+		if ch.Authorization == nil && originOfURL(c.SecurityEventURL) != originOfURL(*ch.SecurityEventURL) {
+			c.SecurityEventAuthorization = nil // it was for whoever was there
+		}
 		c.SecurityEventURL = *ch.SecurityEventURL
 	}
 	switch {
@@ -119,6 +123,15 @@ func (c *Client) changePush(seal Sealer, ch PushChange, now time.Time) (secret s
 		c.SecurityEventAuthorization, err = seal.Seal(securityEventPurpose(c.ID), []byte(*ch.Authorization))
 	}
 	return secret, err
+}
+
+// originOfURL is scheme, host and port of an address; what is none has none.
+func originOfURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // newWebhookSecret replaces the secret of the webhook; the old one signs beside it for a while.

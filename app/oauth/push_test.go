@@ -56,6 +56,14 @@ func TestWEB48HowAClientIsToldIsInTheAuditLogAndNoSecretIs(t *testing.T) {
 	if e := w.lastEvent("standard"); !strings.Contains(e.Detail, "security_event_authorization=replaced") || strings.Contains(e.Detail, "private") || len(replaced.SecurityEventAuthorization) == 0 {
 		t.Errorf("the log says %s", e.Detail)
 	}
+	if c, _ := change(oauth.PushChange{SecurityEventURL: new("https://app.test/events")}, false, "security_event_url"); c.SecurityEventAuthorization == nil {
+		t.Error("the header goes with a move on the same host")
+	}
+	// Who is there now was never given the header.
+	if c, _ := change(oauth.PushChange{SecurityEventURL: new("https://other.test/events")}, false, "security_event_authorization", "security_event_url"); c.SecurityEventAuthorization != nil {
+		t.Error("the header is sent to another host")
+	}
+	change(oauth.PushChange{SecurityEventURL: new("https://app.test/event"), Authorization: new("Bearer private")}, false, "security_event_authorization", "security_event_url")
 	change(oauth.PushChange{Authorization: new("")}, false, "security_event_authorization")
 	change(oauth.PushChange{Authorization: new("Bearer private")}, false, "security_event_authorization")
 	c, _ = change(oauth.PushChange{WebhookURL: new(""), SecurityEventURL: new("")}, false, "security_event_authorization", "security_event_url", "webhook_secret_created", "webhook_url")

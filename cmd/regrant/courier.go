@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"regrant/app/audit"
 	"regrant/app/delivery"
 	"regrant/web/outbound"
 )
@@ -62,6 +63,9 @@ func taken(response *outbound.Response, securityEvent bool) error {
 	return delivery.Unreachable(fmt.Errorf("it answers with status %d", status))
 }
 
+// maxReceiverWords bounds what is shown of a receiver's own words, characters.
+const maxReceiverWords = 150
+
 // refusedEvent says in the receiver's words why it does not take a security event, RFC 8935 §2.3.
 func refusedEvent(body []byte) error {
 	var said struct {
@@ -71,5 +75,5 @@ func refusedEvent(body []byte) error {
 	if json.Unmarshal(body, &said) != nil || said.Err == "" {
 		return errors.New("it answers with status 400")
 	}
-	return fmt.Errorf("it answers with status 400, %s: %s", said.Err, said.Description)
+	return errors.New("it answers with status 400, " + audit.Clean(said.Err+": "+said.Description, maxReceiverWords))
 }

@@ -72,7 +72,8 @@ func TestLO07_WEB50_ALogoutTokenIsPostedWithCareAndOnlySuccessIsTaken(t *testing
 // TestASecurityEventIsTakenBy202AloneAndARefusalSaysWhy posts to a server that answers as its path says, RFC 8935 §2.
 func TestASecurityEventIsTakenBy202AloneAndARefusalSaysWhy(t *testing.T) {
 	t.Parallel()
-	answers := map[string]string{"/400": `{"err":"invalid_key","description":"no such key"}`, "/202": strings.Repeat("x", 100<<10), "/400/text": "no", "/400/long": `{"err":"` + strings.Repeat("x", 100<<10)}
+	answers := map[string]string{"/400": `{"err":"invalid_key","description":"no such key"}`, "/202": strings.Repeat("x", 100<<10), "/400/text": "no", "/400/long": `{"err":"` + strings.Repeat("x", 100<<10),
+		"/400/wordy": `{"err":"access_denied","description":"no\u001b[31m\u202e` + strings.Repeat("y", 3000) + `"}`}
 	var seen []string
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -93,11 +94,14 @@ func TestASecurityEventIsTakenBy202AloneAndARefusalSaysWhy(t *testing.T) {
 
 	for path, want := range map[string]string{
 		"/202": "", "/200": "status 200, not with 202", "/204": "status 204, not with 202", "/400": "it answers with status 400, invalid_key: no such key", "/400/text": "it answers with status 400",
-		"/400/long": "it answers with status 400", "/401": "status 401", "/503": "status 503", "/301": "redirects",
+		"/400/long": "it answers with status 400", "/400/wordy": "it answers with status 400, access_denied: no", "/401": "status 401", "/503": "status 503", "/301": "redirects",
 	} {
 		err := send(t.Context(), server.URL+path, message)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 200) {
 			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+		if err != nil && strings.ContainsAny(err.Error(), "\x1b\u202e") {
+			t.Errorf("%s: %q has what controls a page", path, err)
 		}
 		if unreachable := errors.Is(err, delivery.ErrUnreachable); unreachable != (want != "" && !strings.HasPrefix(path, "/400")) {
 			t.Errorf("%s: unreachable is %v", path, unreachable)

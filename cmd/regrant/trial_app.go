@@ -223,23 +223,23 @@ func (a *trialCommand) call(ctx context.Context) trialCall {
 	case ctx.Err() != nil:
 		return trialCall{what: fmt.Sprintf("it has not ended within %s", a.timeout)}
 	case err != nil:
-		text := complaint.Bytes()
+		text := complaint.kept
 		if len(bytes.TrimSpace(text)) == 0 {
-			text = out.Bytes()
+			text = out.kept
 		}
 		return trialCall{what: err.Error() + lastLine(text)}
-	case a.expect != "" && !bytes.Contains(out.Bytes(), []byte(a.expect)):
+	case a.expect != "" && !bytes.Contains(out.kept, []byte(a.expect)):
 		return trialCall{what: fmt.Sprintf("its output is without %q", a.expect)}
 	}
 	return trialCall{ok: true}
 }
 
 // capped keeps the first bytes of an output, and lets the rest go.
-type capped struct{ bytes.Buffer }
+type capped struct{ kept []byte }
 
 // Write implements io.Writer.
 func (c *capped) Write(b []byte) (int, error) {
-	c.Buffer.Write(b[:min(len(b), maxTrialAnswer-c.Len())])
+	c.kept = append(c.kept, b[:min(len(b), maxTrialAnswer-len(c.kept))]...)
 	return len(b), nil
 }
 

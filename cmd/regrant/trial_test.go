@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -368,6 +369,15 @@ func TestAClientTestRunsACommand(t *testing.T) {
 				t.Errorf("got  %s\nwant %s\n%+v", got, c.want, results)
 			}
 		})
+	}
+}
+
+func TestOfALongOutputTheBeginningIsKept(t *testing.T) {
+	t.Parallel()
+	var c capped
+	long := strings.Repeat("0123456789", maxTrialAnswer/10+1000)
+	if n, err := io.Copy(&c, strings.NewReader(long)); n != int64(len(long)) || err != nil || string(c.kept) != long[:maxTrialAnswer] {
+		t.Errorf("%d of %d bytes are taken and %d kept: %v", n, len(long), len(c.kept), err)
 	}
 }
 

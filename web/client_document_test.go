@@ -469,6 +469,15 @@ func documentReadingRules(t *testing.T) {
 			}
 		}
 		p.want(t, 5)
+		s.clock.jump(time.Hour)
+		for i := range 30 { // even while none of them can be read, in which one address has its share, too
+			id := fmt.Sprintf("https://host%d.test/%d", i%5, i%5)
+			p.give(id, func() (*oauth.Document, error) { return nil, errors.New("no route to host") })
+			if a := s.browser().get(s.azOf(id, nil)); a.status != http.StatusSeeOther {
+				t.Errorf("%d", a.status)
+			}
+		}
+		p.want(t, 25)
 	})
 
 	alone(t, "CI-07 WEB-65 ten thousand addresses are neither called nor kept", func(t *testing.T, s *site) {

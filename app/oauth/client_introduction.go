@@ -24,6 +24,8 @@ const (
 	maxIntroductions  = 16 // read at the same time
 	maxNewByAddress   = 5  // clients that are not known, brought by one address at once, and one more each
 	newByAddressEvery = time.Minute
+	maxAgainByAddress = 20 // readings of clients that are known, which one address may bring about at once, and one more each
+	againEvery        = 6 * time.Second
 	maxReadsOfHost    = 10
 	readsOfHostEvery  = 6 * time.Second
 	maxReads          = 60
@@ -35,13 +37,14 @@ type documents struct {
 	mu      sync.Mutex
 	reading map[string]*introduction
 
-	addresses, hosts, all guesses
+	addresses, again, hosts, all guesses
 }
 
 func newDocuments() documents {
 	return documents{
 		reading:   map[string]*introduction{},
 		addresses: guesses{most: maxNewByAddress, every: newByAddressEvery},
+		again:     guesses{most: maxAgainByAddress, every: againEvery},
 		hosts:     guesses{most: maxReadsOfHost, every: readsOfHostEvery},
 		all:       guesses{most: maxReads, every: readsEvery},
 	}
@@ -189,10 +192,12 @@ func (d *documents) begin(id string, unknown bool, ip string, now time.Time) (i 
 	if len(d.reading) >= maxIntroductions {
 		return nil, false, readsEvery
 	}
+	share := &d.again // else one address could use up what all have, with clients whose documents fail
 	if unknown {
-		if wait, ok := d.addresses.take(addressGroup(ip), now); !ok {
-			return nil, false, wait
-		}
+		share = &d.addresses
+	}
+	if wait, ok := share.take(addressGroup(ip), now); !ok {
+		return nil, false, wait
 	}
 	host := "" // that no port gives it another share
 	if u, err := url.Parse(id); err == nil {

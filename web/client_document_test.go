@@ -771,8 +771,10 @@ func documentPeopleRules(t *testing.T) {
 					wantNoAddress(t, who.get(s.azOf(id, set)), code)
 				}
 			}
-			silent := s.azOf(id, url.Values{"prompt": {"none"}}) // which is there to be answered (OpenID Connect Core 3.1.2.1)
-			wantRedirectError(t, s, silent, b.get(silent), "login_required")
+			silent := s.azOf(id, url.Values{"prompt": {"none"}})
+			wantNoAddress(t, b.get(silent), "login_required")
+			wantRedirectError(t, s, silent, alice.get(silent), "consent_required") // she is signed in, so it is to be answered (OpenID Connect Core 3.1.2.1)
+			wantNoAddress(t, alice.get(s.azOf(id, url.Values{"prompt": {"none"}, "scope": {"bad"}})), "invalid_scope")
 		}
 		ofAdmin := s.az("CB", url.Values{"scope": {"bad"}})
 		wantRedirectError(t, s, ofAdmin, b.get(ofAdmin), "invalid_scope")

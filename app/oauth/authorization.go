@@ -79,7 +79,7 @@ func (s *Server) authorize(ctx context.Context, q url.Values, pushed *PushedRequ
 	}
 	progress, err := s.proceed(ctx, client, request, who, by, false)
 	if err != nil {
-		return nil, s.redirectedUnasked(client, p, err)
+		return nil, s.redirectedInSilence(client, p, who, err)
 	}
 	if progress.Step != StepRedirect {
 		err := s.store.SaveAuthorizationRequest(ctx, request, maxPendingRequests)
@@ -287,12 +287,20 @@ func (s *Server) redirected(p *Parameters, err error) error {
 }
 
 // redirectedUnasked is [Server.redirected] before the person has done anything. Nobody is sent to where a client leads that nobody vouches
-// for, or anybody could make a link of this server that leads to a place of theirs (RFC 9700 §4.11.2); but who asks in silence is answered.
+// for, or anybody could make a link of this server that leads to a place of theirs (RFC 9700 §4.11.2).
 func (s *Server) redirectedUnasked(client *Client, p *Parameters, err error) error {
-	if client.Unverified() && !p.PromptNone {
+	if client.Unverified() {
 		return ofClient(client, err)
 	}
 	return s.redirected(p, err)
+}
+
+// redirectedInSilence is [Server.redirectedUnasked], but such a client that asks in silence about somebody who is signed in here is answered.
+func (s *Server) redirectedInSilence(client *Client, p *Parameters, who *SignedIn, err error) error {
+	if p.PromptNone && who != nil {
+		return s.redirected(p, err)
+	}
+	return s.redirectedUnasked(client, p, err)
 }
 
 // proceed decides the next step. Every path to a code leads through it, so nothing that one path checks is missing on

@@ -49,6 +49,7 @@ func TestTranscripts(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	if testing.Short() {
+		t.Log("the transcripts in which no server runs are left to the run without the race detector")
 		files = slices.DeleteFunc(files, func(file string) bool {
 			text, err := os.ReadFile(file)
 			if err != nil {

@@ -74,9 +74,7 @@ func TestF18_Soak(t *testing.T) {
 	c.tally.report(ackedStays, lostHeals, noFalseReuse, oneLives, endsForEver, onceIsOnce, actsAreWhole, fileIsWhole, faultsDoNotBar)
 }
 
-// live lets everybody work for a process's life and then kills it. It takes its memory in the second half: hours, MiB. Ten minutes are
-// what SQLite's caches take until they hold what they may (4 MB for the writer, 2 MB for each of eight readers); a slope before that tells
-// of them and not of a leak.
+// live lets everybody work for a process's life and then kills it. It takes its memory after the first third: hours, MiB.
 func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations int64, own, resident []sample) {
 	c.t.Helper()
 	done := allWork(c.applications, nil)
@@ -85,7 +83,7 @@ func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations in
 		wait := c.attack(context.Background(), c.prepare(kindsOf(turn+i)...), 5*time.Second)
 		time.Sleep(5 * time.Second)
 		wait()
-		if at := time.Since(began); at > life/2 {
+		if at := time.Since(began); at > life/3 {
 			own = append(own, sample{at.Hours(), c.ownMemory(ops) / (1 << 20)})
 			resident = append(resident, sample{at.Hours(), float64(c.memory("VmRSS:")) / (1 << 20)})
 		}
@@ -96,16 +94,16 @@ func (c *crashSite) live(life time.Duration, turn int, ops string) (rotations in
 	return rotations, own, resident
 }
 
-// ownMemory is the memory that the server holds when nobody asks it for anything, in bytes: all that is resident and not of a file, without
-// what of Go's heap is garbage or free. That is there for the next one who needs some, follows the moment (a password that is checked takes
-// 19 MiB), and is bounded by what is live. It is the least of several looks.
+// ownMemory is the memory that the server holds when nobody asks it for anything, in bytes: all that is resident, without what of Go's heap is
+// garbage or free. That is there for the next one who needs some, follows the moment (a password that is checked takes 19 MiB), and is
+// bounded by what is live. It is the least of several looks.
 func (c *crashSite) ownMemory(ops string) float64 {
 	c.t.Helper()
 	c.quiet.Lock()
 	defer c.quiet.Unlock()
 	least := c.lookAtMemory(ops)
-	for range 2 {
-		time.Sleep(100 * time.Millisecond)
+	for range 4 {
+		time.Sleep(200 * time.Millisecond)
 		least = min(least, c.lookAtMemory(ops))
 	}
 	return least
@@ -118,7 +116,7 @@ func (c *crashSite) lookAtMemory(ops string) float64 {
 	}
 	m := scraped(c.t, ops)
 	heap := m.value("go_memstats_heap_sys_bytes") - m.value("go_memstats_heap_released_bytes")
-	return float64(c.memory("RssAnon:")) - heap + m.value("go_gc_heap_live_bytes")
+	return float64(c.memory("VmRSS:")) - heap + m.value("go_gc_heap_live_bytes")
 }
 
 type sample struct{ x, y float64 }
